@@ -1,0 +1,1 @@
+"""What is learned: networks, losses, one gradient step. Knows nothing of environments or files."""

@@ -1,0 +1,99 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else: each step leaves a stamp in
+# .venv when it is complete, so an interrupted one is repeated and a complete one is skipped.
+#   PYTHON=python3.12     the interpreter to use
+#   EXTRAS=all            which optional dependencies to install (see pyproject.toml)
+#   PIP_FLAGS=--index-url=...   another build of torch
+
+SHELL := /bin/bash -euo pipefail
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: demo test lint types bench report clean help FORCE
+
+PYTHON ?=
+EXTRAS ?= report
+PIP_FLAGS ?=
+RUNS ?= demo/priming demo/ablation
+OUTPUT ?= demo/report
+PYTEST_FLAGS ?=
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PIP := python -m pip --disable-pip-version-check install -q -c constraints.txt $(PIP_FLAGS)
+
+## demo: the two effects and their report in a few minutes on a CPU (demo/report)
+# ---- the demo: plain commands, as anyone would type them --------------------------------------
+demo: .venv/.runtime
+	primacy sweep --out demo/priming --agent sac --task cartpole-swingup
+	primacy sweep --out demo/ablation --agent sac --task walker-stand --grid replay-ratio=4,32 \
+	  "remedies=none;reset:every=2000,unit=env_steps,offset=249"
+	primacy report demo/priming demo/ablation --output demo/report
+# -----------------------------------------------------------------------------------------------
+
+## test: every test that is not marked slow (PYTEST_FLAGS=... for more)
+test: .venv/.dev
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+
+## lint: ruff, rules and format
+lint: .venv/.dev
+	ruff check .
+	ruff format --check .
+
+## types: pyright over every tracked Python file
+types: .venv/.dev
+	@mkdir -p build/types && ln -sfn ../.. build/types/primacy
+	pyright --stats | tee build/types/output
+	@checked=$$(sed -n 's/^Total files checked: *//p' build/types/output); \
+	tracked=$$(git ls-files '*.py' | wc -l); \
+	if [ "$${checked:-0}" -lt "$$tracked" ]; then \
+	  echo "pyright read $${checked:-0} files of $$tracked: see [tool.pyright] include"; exit 1; \
+	fi
+
+## bench: speed against a plain single-seed twin
+bench: .venv/.runtime
+	python benchmarks/compare.py
+
+## report: figures and tables from finished runs (RUNS="folder ..." OUTPUT=folder)
+report: .venv/.runtime
+	primacy report $(RUNS) --output $(OUTPUT)
+
+## clean: remove build products and caches; results, demo/ and .venv stay
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find agents benchmarks envs plasticity replay runs tests __pycache__ -name __pycache__ \
+	  -prune -exec rm -rf {} + 2>/dev/null || true
+
+## help: this list
+help:
+	@sed -n 's/^## /  make /p' Makefile
+
+# A virtual environment holds absolute paths: one that was moved is made anew.
+MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
+
+.venv/.made: $(if $(MOVED),FORCE)
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    found=$$python; break; \
+	  fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "primacy needs Python 3.11 or newer: install it," \
+	    "or run make PYTHON=/path/to/python"; exit 1; \
+	fi; \
+	if ! "$$found" -m venv $(if $(MOVED),--clear) .venv; then \
+	  rm -rf .venv; \
+	  echo "$$found has no working venv module:" \
+	    "on Debian and Ubuntu install the package python3-venv"; exit 1; \
+	fi
+	python -m pip --disable-pip-version-check install -q "pip>=25.1" "setuptools>=77"
+	@echo '$(CURDIR)' > $@
+
+.venv/.runtime: pyproject.toml constraints.txt .venv/.made
+	@echo "Installing into .venv: about 1 GB with a CPU build of torch, several with CUDA" \
+	  "(README: choosing a build)"
+	$(PIP) --no-build-isolation -e '.[$(EXTRAS)]'
+	@touch $@
+
+.venv/.dev: .venv/.runtime
+	$(PIP) --group dev
+	@touch $@
+
+FORCE:

@@ -1,0 +1,99 @@
+"""What the training loop asks of an agent, whatever its algorithm."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import Tensor
+
+from primacy.plasticity.contract import PlasticNetwork
+
+
+class Batch(Protocol):
+    """A sample of transitions, each tensor [S, B, ...]."""
+
+    @property
+    def observation(self) -> Tensor: ...
+    @property
+    def action(self) -> Tensor: ...
+    @property
+    def reward(self) -> Tensor: ...
+    @property
+    def discount(self) -> Tensor:
+        """What the bootstrap value is multiplied by: discount**k, and 0 where the episode terminated."""
+        ...
+
+    @property
+    def next_observation(self) -> Tensor: ...
+
+
+class Source(Protocol):
+    """Random numbers of K consecutive gradient steps."""
+
+    def normal(self, label: str, shape: tuple[int, ...]) -> Tensor: ...
+    def uniform(self, label: str, shape: tuple[int, ...]) -> Tensor: ...
+
+
+class Remedies(Protocol):
+    """The remedies that act inside a gradient step."""
+
+    def penalty(self, network: PlasticNetwork, parameters: Mapping[str, Tensor]) -> Tensor | float:
+        """The term that joins the network's loss, [S]."""
+        ...
+
+    def before_step(
+        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float
+    ) -> Tensor:
+        """What the optimiser steps from: decoupled decay acts here."""
+        ...
+
+    def after_step(self, network: PlasticNetwork) -> None:
+        """Averages that follow the network are brought up to date."""
+        ...
+
+
+class Agent(Protocol):
+    """S agents of one configuration; every tensor has a leading axis of size S."""
+
+    alive: Tensor
+    """bool [S]; a seed whose loss or gradient was not finite is frozen from that update on."""
+    metric_names: tuple[str, ...]
+
+    def act(self, observation: Tensor, noise: Tensor) -> Tensor:
+        """Exploring actions [S, A] for observations [S, O] with standard normal noise [S, A]."""
+        ...
+
+    def act_greedily(self, observation: Tensor) -> Tensor:
+        """Actions without exploration, [S, B, O] -> [S, B, A]."""
+        ...
+
+    def draw(self, source: Source, batch_size: int) -> Tensor:
+        """The noise of K updates, [K, S, ...]; `update` takes one entry of it."""
+        ...
+
+    def update(self, batch: Batch, noise: Tensor) -> None:
+        """One gradient step, in place: a pure tensor program without host synchronisation."""
+        ...
+
+    def networks(self) -> dict[str, PlasticNetwork]:
+        """The networks as remedies and diagnostics see them."""
+        ...
+
+    def attach(self, remedies: Remedies) -> None:
+        """Let these remedies act inside the updates from now on."""
+        ...
+
+    def on_edit(self, edited: set[str]) -> None:
+        """Told after an intervention which networks it edited."""
+        ...
+
+    def pop_metrics(self) -> dict[str, Tensor]:
+        """Means [S] over the updates since the last call, by name; empty where there was none."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that a checkpoint holds, by name; load with `copy_` into the same dict."""
+        ...
+
+    def probe(self, batch: Batch, noise: Tensor) -> dict[str, dict[str, Tensor]]:
+        """Read-only figures on a batch by network and name, [S] each: mean_q, grad_norm, entropy."""
+        ...

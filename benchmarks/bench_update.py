@@ -1,0 +1,117 @@
+"""Our SAC update against a plain PyTorch one and the matrix-product limit, by CPU time, interleaved in one run.
+
+    python benchmarks/bench_update.py            # 2x256, batch 256, S = 1; 2x64, batch 32, S = 10
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from primacy.agents.sac import SAC, SACConfig, Transitions
+from primacy.tests.support.plain_sac import PlainSAC, Sample
+
+O, A = 78, 12
+
+
+def batch_of(seeds: int, size: int) -> tuple[Transitions, torch.Tensor]:
+    randn = torch.randn
+    batch = Transitions(
+        randn(seeds, size, O),
+        torch.tanh(randn(seeds, size, A)),
+        torch.rand(seeds, size),
+        torch.full((seeds, size), 0.99),
+        randn(seeds, size, O),
+    )
+    return batch, randn(seeds, 2, size, A)
+
+
+def stacked(seeds: int, width: int, size: int, compiled: bool) -> Callable[[], None]:
+    agent = SAC(
+        SACConfig(hidden_sizes=(width, width)),
+        O,
+        A,
+        [np.random.default_rng(seed) for seed in range(seeds)],
+    )
+    if compiled:
+        agent.compile()
+    batch, noise = batch_of(seeds, size)
+    return lambda: agent.update(batch, noise)
+
+
+def plain(seeds: int, width: int, size: int) -> Callable[[], None]:
+    agents = [PlainSAC(O, A, width) for _ in range(seeds)]
+    batch, noise = batch_of(seeds, size)
+    samples = [Sample(*(column[lane] for column in batch)) for lane in range(seeds)]
+
+    def update() -> None:
+        for lane, agent in enumerate(agents):
+            agent.update(samples[lane], noise[lane])
+
+    return update
+
+
+def matrix_limit(seeds: int, width: int, size: int) -> Callable[[], None]:
+    """The matrix products that an update cannot do without, and nothing else.
+
+    (rows, inner, columns) of every forward, input-gradient and weight-gradient product: target policy and target critics
+    forward; critics forward and backward; policy forward and backward; critics forward and input gradient.
+    """
+    i, q = O, O + A
+    policy = [(size, i, width), (size, width, width), (size, width, 2 * A)]
+    critic = 2 * [(size, q, width), (size, width, width), (size, width, 1)]
+    weights = [(k, m, n) for m, k, n in policy + critic]
+    inputs = [(size, 2 * A, width), (size, width, width)]  # policy
+    inputs += 2 * [(size, 1, width), (size, width, width)]  # critics, critic loss
+    inputs += 2 * [(size, 1, width), (size, width, width), (size, width, A)]  # critics, actor loss
+    shapes = policy + critic + critic + weights + policy + critic + inputs
+    pairs = [(torch.randn(seeds, m, k), torch.randn(seeds, k, n)) for m, k, n in shapes]
+    outs = [torch.empty(seeds, m, n) for m, _, n in shapes]
+
+    def products() -> None:
+        for (x, y), out in zip(pairs, outs, strict=True):
+            torch.bmm(x, y, out=out)
+
+    return products
+
+
+def measure(ways: dict[str, Callable[[], None]], rounds: int, calls: int) -> dict[str, float]:
+    """Least CPU milliseconds per call of each way, all ways taking turns."""
+    for way in ways.values():
+        for _ in range(3):
+            way()
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = time.process_time()
+            for _ in range(calls):
+                way()
+            best[name] = min(best[name], 1e3 * (time.process_time() - start) / calls)
+    return best
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    for seeds, width, size, calls in ((1, 256, 256, 5), (3, 64, 64, 20), (10, 64, 32, 10)):
+        best = measure(
+            {
+                "limit": matrix_limit(seeds, width, size),
+                "compiled": stacked(seeds, width, size, True),
+                "eager": stacked(seeds, width, size, False),
+                "plain": plain(seeds, width, size),
+            },
+            rounds=15,
+            calls=calls,
+        )
+        print(f"width {width}, batch {size}, S = {seeds}: CPU ms per update of all seeds")
+        for name, value in best.items():
+            print(
+                f"  {name:<9} {value:8.3f}   plain/this {best['plain'] / value:5.2f}   "
+                f"this/limit {value / best['limit']:5.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

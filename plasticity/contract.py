@@ -1,0 +1,223 @@
+"""What an agent publishes of its networks, and what a remedy may do with it.
+
+An agent builds `PlasticNetwork`s; a remedy acts on them. Neither names the other. The four kinds of remedy are told apart by
+when they act (the protocols at the end). Every parameter has a leading seed axis S; an ensemble is a second axis E.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Generators = Sequence[np.random.Generator]
+Role = Literal["weight", "bias", "scale", "offset", "value"]
+Group = Literal["encoder", "torso", "head"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The build-time description of a multi-layer perceptron; remedies of kind Option edit it before parameters exist."""
+
+    hidden_sizes: tuple[int, ...] = (256, 256)
+    """Units of each hidden layer."""
+    activation: Literal["relu", "crelu", "tanh"] = "relu"
+    """Non-linearity after each hidden layer; crelu is [relu(u), relu(-u)] and doubles the features."""
+    normaliser: Literal["none", "layer_norm"] = "none"
+    """What stands between a hidden layer and its non-linearity."""
+
+
+class Moments(NamedTuple):
+    """Views of the optimiser's state for one parameter; edits on them are edits of the optimiser."""
+
+    mean: Tensor
+    variance: Tensor
+    step: Tensor  # [S, 1, ...] or, where a unit-wise remedy asked for it, shaped like the parameter
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a layer's units go: unit i feeds the rows `unit_map[i]` of the consumer's input axis."""
+
+    consumer: str
+    unit_map: Tensor  # int64 [units, r]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a stack of networks.
+
+    `parameters` are the live tensors by role, weight [S, (E,) in, out] and others [S, (E,) 1, out]; edit them in place only.
+    `initialise(generators)` is the constructor's own function: one generator per seed, a fresh draw of every role.
+    """
+
+    path: str
+    kind: Literal["dense", "norm", "scalar"]
+    group: Group
+    depth: int
+    """0 is the output; mean and log-std heads are both 0; a norm has the depth of the layer it follows."""
+    parameters: Mapping[Role, Tensor]
+    initialise: Callable[[Generators], dict[Role, Tensor]]
+    units: int
+    fan_in: int
+    activation: str | None = None
+    tap: str | None = None
+    consumers: tuple[Edge, ...] = ()
+
+    def names(self) -> dict[Role, str]:
+        """The parameters' names by role, as the agent's own dict has them: "critic.1.weight"."""
+        return {role: f"{self.path}.{role}" for role in self.parameters}
+
+
+@dataclass(frozen=True)
+class PlasticNetwork:
+    """A network as remedies and diagnostics see it."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    moments: Callable[[str], Moments | None] = field(repr=False)
+    """Optimiser state of a parameter by name; None where the optimiser has none (a target network)."""
+    target: "PlasticNetwork | None" = None
+    """The slowly following copy: the same paths, no optimiser state."""
+    activations: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = field(
+        default=None, repr=False
+    )
+    """Post-activations by tap on a batch (observation [S, B, O], action [S, B, A]): [S, (E,) B, units]."""
+
+    @property
+    def num_seeds(self) -> int:
+        """S."""
+        return next(iter(self.layers[0].parameters.values())).shape[0]
+
+    def parameters(self) -> Iterator[tuple[str, Role, Layer, Tensor]]:
+        """All parameters as (name, role, layer, value)."""
+        for layer in self.layers:
+            for role, value in layer.parameters.items():
+                yield f"{layer.path}.{role}", role, layer, value
+
+
+class SelectionError(ValueError):
+    """A remedy names a network or layer that the agent does not have."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def select_networks(
+    networks: Mapping[str, PlasticNetwork], names: Sequence[str]
+) -> list[PlasticNetwork]:
+    """The networks of these names; ("all",) is all of them, in the agent's order."""
+    if tuple(names) == ("all",):
+        return list(networks.values())
+    for name in names:
+        if name not in networks:
+            raise SelectionError(
+                f"field networks: the agent has no network {name!r}",
+                f"name some of {', '.join(networks)}, or all",
+            )
+    return [networks[name] for name in networks if name in names]
+
+
+def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
+    """The layers a selector names: "all", "head:k" (depth below k), a group ("encoder"), or a glob on paths ("critic.*").
+
+    A network of a single scalar (the temperature) has no layers to choose from: every selector takes it whole.
+    """
+    if layers == "all" or all(layer.kind == "scalar" for layer in network.layers):
+        return list(network.layers)
+    if layers.startswith("head:") and layers[5:].isdigit() and int(layers[5:]) > 0:
+        return [layer for layer in network.layers if layer.depth < int(layers[5:])]
+    chosen = [x for x in network.layers if x.group == layers or fnmatchcase(x.path, layers)]
+    if not chosen:
+        raise SelectionError(
+            f"field layers: {layers!r} selects nothing in the network {network.name!r}",
+            "use all, head:K with K >= 1, encoder, torso, head, or a pattern over "
+            + ", ".join(layer.path for layer in network.layers),
+        )
+    return chosen
+
+
+def expand(mask: Tensor, like: Tensor) -> Tensor:
+    """A mask [S] shaped to broadcast against a parameter [S, ...]."""
+    return mask.view(-1, *([1] * (like.ndim - 1)))
+
+
+def write(value: Tensor, new: Tensor, fire: Tensor) -> None:
+    """`value <- new` in place for the seeds that fire (bool [S]); the others keep every bit."""
+    value.copy_(torch.where(expand(fire, value), new.to(value), value))
+
+
+def forget(network: PlasticNetwork, name: str, fire: Tensor) -> None:
+    """Zero the optimiser's moments AND step counter of one parameter for the seeds that fire.
+
+    Moments without their counter multiply the next steps by up to 6.6 (bias correction sees an old optimiser).
+    """
+    moments = network.moments(name)
+    if moments is not None:
+        for tensor in moments:
+            write(tensor, torch.zeros_like(tensor), fire)
+
+
+class Penalty(Protocol):
+    """A term of the loss, inside the compiled update: the sum over parameters, per seed."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]: ...
+
+    def penalty(
+        self, network: PlasticNetwork, parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]
+    ) -> Tensor:
+        """[S]; `parameters` are the differentiated values by name, not the network's live tensors."""
+        ...
+
+
+@runtime_checkable
+class StepRule(Protocol):
+    """Acts inside the compiled update with fixed shapes, before and after each optimiser step of a network."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]: ...
+
+    def before_step(
+        self,
+        network: PlasticNetwork,
+        name: str,
+        value: Tensor,
+        learning_rate: float,
+        state: Mapping[str, Tensor],
+    ) -> Tensor:
+        """The value that the optimiser's step starts from (pure; the value itself where the rule has no say)."""
+        ...
+
+    def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
+        """In-place edits of the rule's own state (an average that follows the network)."""
+        ...
+
+
+class Intervention(Protocol):
+    """An edit between updates: eager, in place, per seed."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """All memory the remedy will ever need, as tensors with a leading seed axis; checkpoints store it as it is."""
+        ...
+
+    def apply(
+        self,
+        networks: Mapping[str, PlasticNetwork],
+        state: dict[str, Tensor],
+        fire: Tensor,
+        generators: Callable[[str], Generators],
+    ) -> set[str]:
+        """Edit the seeds in `fire` (bool [S]); `generators(path)` are this event's own, one per seed.
+
+        Returns the names of the networks that were edited, for the agent's `on_edit`.
+        """
+        ...
+
+
+class Option(Protocol):
+    """A build-time choice: edits the description of a network before its parameters exist."""
+
+    def build(self, network: str, architecture: Architecture, inputs: int) -> Architecture: ...

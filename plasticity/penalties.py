@@ -1,0 +1,133 @@
+"""Pulls on the weights: regenerative L2 (Kumar et al. 2023), L2, and decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from primacy.plasticity.contract import PlasticNetwork, Role, select_networks, write
+
+
+@dataclass(frozen=True)
+class _Pull:
+    """What the three have in common: a strength, and the networks it acts on."""
+
+    strength: float = 1e-3
+    """Factor lambda of the pull."""
+    networks: tuple[str, ...] = ("critic", "actor")
+    """Networks: all, or names joined by +. A single scalar (the temperature) is left alone."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """No memory; raises SelectionError for a network that is not there."""
+        select_networks(networks, self.networks)
+        return {}
+
+    def _acts_on(self, network: PlasticNetwork) -> bool:
+        named = "all" in self.networks or network.name in self.networks
+        return named and network.layers[0].kind != "scalar"
+
+
+def _is_weight(role: Role) -> bool:
+    return role in ("weight", "bias")
+
+
+@dataclass(frozen=True)
+class L2(_Pull):
+    """Adds strength / 2 * sum theta^2 to each network's loss; norm layers are excluded, biases included."""
+
+    def penalty(
+        self, network: PlasticNetwork, parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]
+    ) -> Tensor | float:
+        """[S]."""
+        if not self._acts_on(network):
+            return 0.0
+        squares = [
+            parameters[name].square().flatten(1).sum(-1)
+            for name, role, _, _ in network.parameters()
+            if _is_weight(role)
+        ]
+        return 0.5 * self.strength * torch.stack(squares).sum(0)
+
+
+@dataclass(frozen=True)
+class L2Init(_Pull):
+    """Regenerative regularisation: strength / 2 * sum (theta - theta0)^2 (the authors' code; their paper writes lambda)."""
+
+    decoupled: bool = False
+    """Pull past Adam: theta - learning rate * strength * (theta - theta0) before its step, instead of in the loss."""
+    follow_resets: bool = True
+    """After an intervention on a network its new weights become theta0."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """theta0 by parameter name."""
+        return {
+            name: value.clone()
+            for network in select_networks(networks, self.networks)
+            if self._acts_on(network)
+            for name, role, _, value in network.parameters()
+            if _is_weight(role)
+        }
+
+    def penalty(
+        self, network: PlasticNetwork, parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]
+    ) -> Tensor | float:
+        """[S]."""
+        if self.decoupled or not self._acts_on(network):
+            return 0.0
+        squares = [
+            (parameters[name] - state[name]).square().flatten(1).sum(-1)
+            for name, role, _, _ in network.parameters()
+            if _is_weight(role)
+        ]
+        return 0.5 * self.strength * torch.stack(squares).sum(0)
+
+    def before_step(
+        self,
+        network: PlasticNetwork,
+        name: str,
+        value: Tensor,
+        learning_rate: float,
+        state: Mapping[str, Tensor],
+    ) -> Tensor:
+        """The decoupled pull."""
+        if not self.decoupled or name not in state:
+            return value
+        return value - learning_rate * self.strength * (value - state[name])
+
+    def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
+        """theta0 does not move."""
+
+    def follow(self, networks: Mapping[str, PlasticNetwork], state: dict[str, Tensor], names: set[str], fire: Tensor) -> None:
+        """theta0 <- theta of the edited networks."""
+        if not self.follow_resets:
+            return
+        for network in networks.values():
+            if network.name in names:
+                for name, _, _, value in network.parameters():
+                    if name in state:
+                        write(state[name], value, fire)
+
+
+@dataclass(frozen=True)
+class WeightDecay(_Pull):
+    """AdamW's decay: theta - learning rate * strength * theta before Adam's step; weights only, by role."""
+
+    strength: float = 0.1
+    """Factor lambda of the decay (BBF: 0.1)."""
+
+    def before_step(
+        self,
+        network: PlasticNetwork,
+        name: str,
+        value: Tensor,
+        learning_rate: float,
+        state: Mapping[str, Tensor],
+    ) -> Tensor:
+        """The decayed weight; biases and norm parameters unchanged."""
+        if not self._acts_on(network) or not name.endswith(".weight"):
+            return value
+        return value * (1.0 - learning_rate * self.strength)
+
+    def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
+        """Nothing to follow."""

@@ -1,0 +1,109 @@
+"""Hare & Tortoise (Lee et al. 2024): a slow average follows the network, which is set back to it now and then."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from primacy.plasticity.contract import (
+    Generators,
+    PlasticNetwork,
+    forget,
+    select_networks,
+    write,
+)
+from primacy.plasticity.schedule import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class HareTortoise(Schedule):
+    """tau <- decay tau + (1 - decay) theta after each gradient step; theta <- tau at each event."""
+
+    decay: float = 0.999
+    """Share of the old average per gradient step."""
+    networks: tuple[str, ...] = ("critic",)
+    """Networks: all, or names joined by +. A single scalar (the temperature) has no tortoise."""
+    shadow: Literal["own", "target"] = "own"
+    """The tortoise: an average of its own, or the agent's target network (decay is then the target's)."""
+    optimiser: Literal["keep", "reset"] = "keep"
+    """Adam's moments and counters at the copy."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """The tortoise starts where the hare does."""
+        state = {}
+        for network in self._networks(networks):
+            if self.shadow == "own":
+                state |= {name: value.clone() for name, _, _, value in network.parameters()}
+                state[f"{network.name}/steps"] = torch.zeros(
+                    network.num_seeds, device=next(network.parameters())[3].device
+                )
+        return state
+
+    def _networks(self, networks: Mapping[str, PlasticNetwork]) -> list[PlasticNetwork]:
+        chosen = select_networks(networks, self.networks)
+        useful = [network for network in chosen if network.layers[0].kind != "scalar"]
+        if self.shadow == "target":
+            return [network for network in useful if network.target is not None]
+        return useful
+
+    def before_step(
+        self,
+        network: PlasticNetwork,
+        name: str,
+        value: Tensor,
+        learning_rate: float,
+        state: Mapping[str, Tensor],
+    ) -> Tensor:
+        """No say in the step."""
+        return value
+
+    def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
+        """The average takes one step towards the network."""
+        steps = state.get(f"{network.name}/steps")
+        if steps is None:
+            return
+        for name, _, _, value in network.parameters():
+            state[name].lerp_(value, 1.0 - self.decay)
+        steps.add_(1.0)
+
+    def apply(
+        self,
+        networks: Mapping[str, PlasticNetwork],
+        state: dict[str, Tensor],
+        fire: Tensor,
+        generators: Callable[[str], Generators],
+    ) -> set[str]:
+        """theta <- tau for the seeds in `fire`; the agent's target network stays as it is.
+
+        A copy before 1 / (1 - decay) steps of averaging would nearly be a reset to the initial weights and is left out.
+        """
+        edited = set()
+        for network in self._networks(networks):
+            if self.shadow == "own":
+                # decay^n <= exp(-1) is n >= 1 / (1 - decay), to rounding.
+                ripe = fire & (state[f"{network.name}/steps"] * (1.0 - self.decay) >= 1.0 - 1e-6)
+                source = state
+            else:
+                assert network.target is not None
+                ripe = fire
+                source = {name: value for name, _, _, value in network.target.parameters()}
+            for name, _, _, value in network.parameters():
+                write(value, source[name], ripe)
+                if self.optimiser == "reset":
+                    forget(network, name, ripe)
+            edited.add(network.name)
+        return edited
+
+    def follow(self, networks: Mapping[str, PlasticNetwork], state: dict[str, Tensor], names: set[str], fire: Tensor) -> None:
+        """Another remedy edited these networks: the tortoise starts over from the edited weights.
+
+        Left alone it would carry the old weights back at its next copy and undo the reset.
+        """
+        for network in self._networks(networks):
+            if network.name in names and self.shadow == "own":
+                for name, _, _, value in network.parameters():
+                    write(state[name], value, fire)
+                steps = state[f"{network.name}/steps"]
+                write(steps, torch.zeros_like(steps), fire)

@@ -1,0 +1,94 @@
+"""From a configuration to the parts of a run: environments, replay, agent, remedies."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from primacy.agents.sac import SAC
+from primacy.envs.lanes import Lanes
+from primacy.envs.suites import make
+from primacy.plasticity.chain import Chain, options
+from primacy.plasticity.contract import Architecture
+from primacy.plasticity.remedies import parse
+from primacy.replay.buffer import Replay
+from primacy.replay.layout import Layout
+from primacy.runs.config import RunConfig
+from primacy.runs.errors import UserError
+from primacy.runs.randomness import Randomness
+
+
+@dataclass
+class Parts:
+    """The live parts of a run of S seeds."""
+
+    config: RunConfig
+    randomness: Randomness
+    lanes: Lanes
+    layout: Layout
+    replay: Replay
+    agent: SAC
+    chain: Chain
+    initial: dict[str, dict[str, Tensor]]
+    """Parameters at initialisation by network, for the distance from it."""
+
+
+def set_up_torch(config: RunConfig) -> None:
+    """Thread count, and flushing of denormals: dead ReLUs drive Adam's moments into them and slow updates by 1.7."""
+    torch.set_num_threads(config.threads)
+    torch.set_flush_denormal(True)
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: no CUDA device is available", "use --device cpu")
+
+
+def episode_seeds(config: RunConfig, purpose: str) -> list[Randomness]:
+    """One source of environment seeds per lane."""
+    return [Randomness((seed,)) for seed in config.seeds]
+
+
+def make_lanes(config: RunConfig) -> Lanes:
+    """S training environments; episode e of a seed is a function of (seed, e)."""
+    own = [Randomness((seed,)) for seed in config.seeds]
+    envs = [make(config.task, config.action_repeat) for _ in config.seeds]
+    return Lanes(envs, lambda lane, episode: own[lane].integers("environment", episode)[0])
+
+
+def make_agent(
+    config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
+) -> tuple[SAC, Chain]:
+    """The agent with the remedies' build options applied, and the chain of its remedies."""
+    remedies = [remedy for text in config.remedies if (remedy := parse(text)) is not None]
+    plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
+    sizes = {"actor": observation_size, "critic": observation_size + action_size}
+    architectures = {
+        name: options(remedies, name, plain, inputs) for name, inputs in sizes.items()
+    }
+    agent = SAC(
+        config.sac,
+        observation_size,
+        action_size,
+        randomness.generators("initialisation", 0),
+        architectures,
+        config.device,
+    )
+    chain = Chain(remedies, agent.networks())
+    agent.attach(chain)
+    return agent, chain
+
+
+def assemble(config: RunConfig) -> Parts:
+    """Build every part of a run as it is before its first step."""
+    set_up_torch(config)
+    randomness = Randomness(config.seeds)
+    lanes = make_lanes(config)
+    layout = Layout(lanes.observations.shape[1], lanes.action_size)
+    capacity = min(config.replay_capacity, config.env_steps)
+    agent, chain = make_agent(
+        config, randomness, layout.observation_size, layout.action_size
+    )
+    initial = {
+        network.name: {name: value.clone() for name, _, _, value in network.parameters()}
+        for network in agent.networks().values()
+    }
+    replay = Replay(layout, len(config.seeds), capacity, torch.device(config.device))
+    return Parts(config, randomness, lanes, layout, replay, agent, chain, initial)

@@ -1,0 +1,99 @@
+"""Checkpoints: what the journal lacks, written to a new name, synced, then published by one rename.
+
+A checkpoint is a safetensors file and a JSON file of the same name. The JSON is written last and holds the tensors' SHA-256,
+so a checkpoint is whole or does not count.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The tensors and numbers of a run at one env step."""
+
+    env_step: int
+    tensors: dict[str, Tensor]
+    numbers: dict[str, Any]
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Publish a checkpoint; raises OSError (disk full, read-only) with everything older untouched."""
+    folder.mkdir(exist_ok=True)
+    name = f"{checkpoint.env_step:010d}"
+    plain = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
+    content = save(plain)
+    record = {
+        "env_step": checkpoint.env_step,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "numbers": checkpoint.numbers,
+    }
+    _write_synced(folder / f"{name}.safetensors", content)
+    _write_synced(folder / f"{name}.json", json.dumps(record).encode())
+
+
+def steps(folder: Path) -> list[int]:
+    """The env steps of the checkpoints that were published, oldest first."""
+    return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit())
+
+
+def read(folder: Path, env_step: int) -> Checkpoint:
+    """One checkpoint. Raises ValueError where it is damaged."""
+    name = f"{env_step:010d}"
+    try:
+        record = json.loads((folder / f"{name}.json").read_text())
+        content = (folder / f"{name}.safetensors").read_bytes()
+        if hashlib.sha256(content).hexdigest() != record["sha256"]:
+            raise ValueError("its tensors do not match their checksum")
+        return Checkpoint(env_step, load(content), record["numbers"])
+    except (OSError, KeyError, json.JSONDecodeError, SafetensorError) as error:
+        raise ValueError(str(error)) from error
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest good checkpoint, and a line for each newer one that is damaged."""
+    damaged = []
+    for env_step in reversed(steps(folder)):
+        try:
+            return read(folder, env_step), damaged
+        except ValueError as error:
+            damaged.append(f"checkpoint {env_step} is damaged ({error})")
+    return None, damaged
+
+
+def prune(folder: Path, keep_every: int) -> None:
+    """Delete all but the newest two and those at multiples of `keep_every` env steps (0: none)."""
+    for env_step in steps(folder)[:-2]:
+        if not (keep_every and env_step % keep_every == 0):
+            # The JSON goes first: without it the tensors no longer count as a checkpoint.
+            (folder / f"{env_step:010d}.json").unlink()
+            (folder / f"{env_step:010d}.safetensors").unlink(missing_ok=True)
+
+
+def drop_after(folder: Path, env_step: int) -> None:
+    """Delete the checkpoints (damaged ones) that lie after the one a run goes on from."""
+    for later in [step for step in steps(folder) if step > env_step]:
+        (folder / f"{later:010d}.json").unlink()
+        (folder / f"{later:010d}.safetensors").unlink(missing_ok=True)

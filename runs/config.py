@@ -1,0 +1,212 @@
+"""The configuration of a run: one frozen dataclass, its published settings as functions, and its JSON form."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from primacy.agents.sac import SACConfig
+from primacy.plasticity import remedies as remedy_syntax
+from primacy.runs.errors import UserError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's numbers. Defaults are the study's (SAC on DeepMind Control)."""
+
+    task: str
+    """Task, "domain-task" of the DeepMind Control suite: quadruped-run, walker-stand, ..."""
+    agent: str = "sac"
+    """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16, resets)."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds; S independent agents are trained in one process."""
+    replay_ratio: str = "1"
+    """Gradient steps per env step: a positive whole number or fraction ("32", "1/2")."""
+    remedies: tuple[str, ...] = ()
+    """Remedies in order of application, "name:field=value,...": reset:every=200000,unit=env_steps"""
+    env_steps: int = 2_000_000
+    """Length of the run in env steps (agent decisions, after action repeat)."""
+    start_steps: int = 10_000
+    """First env step with learning; before it actions are uniformly random."""
+    action_repeat: int = 1
+    """Simulator frames per env step; rewards are summed."""
+    batch_size: int = 256
+    """Transitions per gradient step."""
+    n_step: int = 1
+    """Length of the n-step return in env steps."""
+    replay_capacity: int = 1_000_000
+    """Transitions kept per seed; the oldest go first."""
+    prime_updates: int = 0
+    """Heavy priming: gradient steps done at once on the first transitions (0: none)."""
+    prime_transitions: int = 100
+    """Heavy priming: how many first transitions per seed."""
+    eval_every: int = 5_000
+    """Env steps between evaluations (0: none)."""
+    eval_episodes: int = 10
+    """Episodes per evaluation and seed, with the policy's mean action."""
+    diagnose_every: int = 10_000
+    """Env steps between diagnostics of the networks (0: none)."""
+    log_every: int = 1_000
+    """Env steps between rows of training.csv and progress lines."""
+    checkpoint_every: int = 20_000
+    """Env steps between checkpoints."""
+    keep_checkpoints: str = ""
+    """Which checkpoints stay for good beside the newest two: "every=N" env steps, or empty."""
+    device: str = "cpu"
+    """Where networks and replay live: cpu or cuda."""
+    compile: Literal["auto", "always", "never"] = "auto"
+    """Compile the update: where a compiler exists and the run is long enough to repay it, or as said."""
+    threads: int = 1
+    """CPU threads of this run's tensor operations; runs side by side use the cores better."""
+    label: str = ""
+    """Name of this condition in reports (empty: made from what differs)."""
+    sac: SACConfig = field(default_factory=SACConfig)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def ratio(self) -> Fraction:
+        """Gradient steps per env step, exactly."""
+        return Fraction(self.replay_ratio)
+
+    @property
+    def kept_every(self) -> int:
+        """Env steps between the checkpoints that stay for good; 0 where none does."""
+        return int(self.keep_checkpoints.removeprefix("every=") or 0)
+
+    def updates_until(self, env_step: int) -> int:
+        """Gradient steps of the normal schedule done by the end of an env step, in integer arithmetic."""
+        learning = max(0, env_step - self.start_steps + 1)
+        return learning * self.ratio.numerator // self.ratio.denominator
+
+
+def sac(task: str) -> RunConfig:
+    """The primacy-bias study's SAC (Nikishin et al. 2022, rl_with_resets configs/sac.py), without resets."""
+    return RunConfig(task=task)
+
+
+def sr_sac(task: str) -> RunConfig:
+    """SR-SAC at replay ratio 16 (D'Oro et al. 2023): a full reset every 2,560,000 gradient steps, DMC15-500k."""
+    return replace(
+        sac(task),
+        agent="sr-sac",
+        replay_ratio="16",
+        env_steps=500_000,
+        remedies=("reset:every=2560000,unit=gradient_steps",),
+    )
+
+
+SETTINGS: dict[str, Callable[[str], RunConfig]] = {"sac": sac, "sr-sac": sr_sac}
+
+
+def near(name: str, names: list[str]) -> str:
+    """A hint that names what was perhaps meant."""
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names)}"
+
+
+def _check(config: RunConfig) -> None:
+    if config.agent not in SETTINGS:
+        raise UserError(f"unknown agent {config.agent!r}", near(config.agent, list(SETTINGS)))
+    try:
+        ratio = Fraction(config.replay_ratio)
+    except (ValueError, ZeroDivisionError):
+        ratio = Fraction(0)
+    if ratio <= 0:
+        raise UserError(
+            f"--replay-ratio {config.replay_ratio} is not a positive number",
+            "give gradient steps per env step, a whole number or a fraction such as 1/2",
+        )
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        raise UserError(
+            f"--seeds {' '.join(map(str, config.seeds))}: each seed once, none negative",
+            "give different seeds, for example --seeds 0 1 2",
+        )
+    positive = ("env_steps", "action_repeat", "batch_size", "n_step", "replay_capacity")
+    positive += ("start_steps", "eval_episodes", "log_every", "checkpoint_every", "threads")
+    positive += ("prime_transitions",)
+    for name in positive:
+        if getattr(config, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1", "give a larger number")
+    for name in ("prime_updates", "eval_every", "diagnose_every"):
+        if getattr(config, name) < 0:
+            raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
+    if config.prime_updates and config.prime_transitions > config.env_steps:
+        raise UserError(
+            f"priming on {config.prime_transitions} transitions needs as many env steps, "
+            f"the run has {config.env_steps}",
+            "lower --prime-transitions or raise --env-steps",
+        )
+    if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
+        raise UserError(
+            f"--keep-checkpoints {config.keep_checkpoints}: not understood",
+            "give every=N with N env steps, for example every=50000",
+        )
+    _check_agent(config.sac)
+    for text in config.remedies:
+        remedy_syntax.parse(text)
+
+
+def _check_agent(config: SACConfig) -> None:
+    if not config.hidden_sizes or min(config.hidden_sizes) < 1:
+        raise UserError(
+            "--hidden-sizes needs at least one positive size", "for example --hidden-sizes 256 256"
+        )
+    if config.learning_rate <= 0 or config.initial_temperature <= 0 or config.critics < 1:
+        raise UserError(
+            "--learning-rate, --initial-temperature and --critics must be positive",
+            "the published values are 3e-4, 1.0 and 2",
+        )
+    if not 0 <= config.discount < 1 or not 0 < config.target_rate <= 1:
+        raise UserError(
+            "--discount must lie in [0, 1) and --target-rate in (0, 1]",
+            "the published values are 0.99 and 0.005",
+        )
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
+    """Flat, as config.json and the command line have it: the agent's own fields beside the run's."""
+    nested = asdict(config)
+    agent = nested.pop("sac")
+    return json.loads(json.dumps(nested | agent))
+
+
+def from_dict(values: dict[str, Any]) -> RunConfig:
+    """The inverse of `to_dict`. Raises UserError for a key that this version does not know."""
+    agent_names = {f.name for f in fields(SACConfig)}
+    known = [f.name for f in fields(RunConfig) if f.name != "sac"] + sorted(agent_names)
+    for key in values:
+        if key not in known:
+            raise UserError(f"config.json has an unknown field {key!r}", near(key, known))
+    tupled = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    agent = SACConfig(**{k: v for k, v in tupled.items() if k in agent_names})
+    return RunConfig(**{k: v for k, v in tupled.items() if k not in agent_names}, sac=agent)
+
+
+def read(folder: Path) -> RunConfig:
+    """The configuration in a run folder's config.json."""
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder} is not a run folder: it has no config.json",
+            "give the folder that `primacy train --out` wrote",
+        ) from None
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}", "restore the file or start the run anew"
+        ) from error
+    if content.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} has schema {content.get('schema')}, this version reads {SCHEMA}",
+            "use the version of primacy that wrote it",
+        )
+    return from_dict(content["config"])

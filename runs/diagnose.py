@@ -1,0 +1,47 @@
+"""Diagnostics during training: rows of plasticity.csv at intervals and around interventions."""
+
+from primacy.plasticity.diagnostics import measure
+from primacy.runs.assembly import Parts
+from primacy.runs.tables import Table
+
+BATCH = 512
+"""Replay states per seed; ranks need at least twice the width of the layer."""
+
+
+class Diagnostics:
+    """Measures networks on a batch that the gradient step decides; changes nothing and shares no random number."""
+
+    def __init__(self, parts: Parts, table: Table) -> None:
+        self.parts = parts
+        self.table = table
+        self.claimed = -1
+        """The last interval in which an intervention was measured."""
+
+    def claim(self, env_step: int) -> bool:
+        """Whether the intervention at this env step is measured: the first of each interval, to bound the cost."""
+        interval = env_step // self.parts.config.diagnose_every
+        fresh = interval > self.claimed or self.claimed < 0
+        self.claimed = max(self.claimed, interval)
+        return fresh
+
+    def measure(self, phase: str, env_step: int, gradient_step: int) -> None:
+        """Write one row per seed, network, layer and metric."""
+        parts, config = self.parts, self.parts.config
+        if not parts.replay.size:
+            return
+        source = parts.randomness.source("diagnostics", gradient_step, 1)
+        uniforms = source.uniform("batch", (BATCH,))[:, 0]
+        batch = parts.replay.sample(uniforms, config.n_step, config.sac.discount)
+        inputs = {"observation": batch.observation, "action": batch.action}
+        rows = []
+        for network in parts.agent.networks().values():
+            initial = parts.initial[network.name]
+            for layer, metric, values in measure(network, inputs, initial):
+                rows.append((network.name, layer, metric, values))
+        for name, figures in parts.agent.probe(batch, parts.agent.draw(source, BATCH)[0]).items():
+            rows += [(name, "", metric, values) for metric, values in figures.items()]
+        for network, layer, metric, values in rows:
+            for seed, value in zip(config.seeds, values.tolist(), strict=True):
+                self.table.add(
+                    seed, env_step, gradient_step, phase, network, layer, metric, float(value)
+                )

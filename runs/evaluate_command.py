@@ -1,0 +1,114 @@
+"""`primacy evaluate`: fresh episodes of a trained run, as a table and optionally a video."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from primacy.agents.sac import SAC
+from primacy.envs.suites import make
+from primacy.runs import checkpoint as checkpoints
+from primacy.runs.assembly import make_agent, set_up_torch
+from primacy.runs.config import RunConfig, read
+from primacy.runs.errors import UserError
+from primacy.runs.evaluate import Evaluator
+from primacy.runs.randomness import Randomness
+
+# Far from the numbers of the evaluations during training, so that the episodes are fresh.
+FIRST_EVENT = 1 << 32
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Evaluate a run's newest checkpoint (or another) on fresh episodes with the mean action."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder."""
+    episodes: int = 10
+    """Episodes per seed."""
+    at: int | None = None
+    """Env step of the checkpoint (default: the newest)."""
+    video: Path | None = None
+    """Write one episode of the first seed to this mp4 file."""
+
+
+def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[SAC, int]:
+    """The agent of a run at a checkpoint, and that checkpoint's env step."""
+    saved = folder / "checkpoints"
+    if at is None:
+        found, _ = checkpoints.newest(saved)
+        if found is None:
+            raise UserError(f"{folder} has no good checkpoint", "let the run go on until it has one")
+    else:
+        if at not in checkpoints.steps(saved):
+            listing = ", ".join(map(str, checkpoints.steps(saved))) or "none"
+            raise UserError(f"{folder} has no checkpoint at {at}", f"there are: {listing}")
+        try:
+            found = checkpoints.read(saved, at)
+        except ValueError as error:
+            raise UserError(f"checkpoint {at} is damaged ({error})", "use another step") from error
+    env = make(config.task, config.action_repeat)
+    sizes = _size(env.observation_space), _size(env.action_space)
+    env.close()
+    agent, _ = make_agent(config, Randomness(config.seeds), *sizes)
+    for name, value in agent.state().items():
+        value.copy_(found.tensors[f"agent/{name}"])
+    return agent, found.env_step
+
+
+def _size(space: gymnasium.Space) -> int:
+    if space.shape is None:
+        raise TypeError(f"{space} has no shape")
+    return int(np.prod(space.shape))
+
+
+def record_video(config: RunConfig, agent: SAC, path: Path) -> None:
+    """One episode of the first seed as mp4 (needs the extra `video` and OpenGL)."""
+    try:
+        import imageio.v2 as imageio
+    except ModuleNotFoundError:
+        raise UserError(
+            "video needs the extra `video`", "run: pip install 'primacy[video]'"
+        ) from None
+    env = make(config.task, config.action_repeat)
+    seed = Randomness(config.seeds).integers("evaluation", FIRST_EVENT, "video")[0]
+    observation, _ = env.reset(seed=seed)
+    with imageio.get_writer(path, fps=30, macro_block_size=8) as writer:
+        done = False
+        while not done:
+            writer.append_data(env.render())
+            stacked = torch.from_numpy(observation).expand(len(config.seeds), 1, -1)
+            action = agent.act_greedily(stacked)[0, 0].numpy()
+            observation, _, terminated, truncated, _ = env.step(action)
+            done = terminated or truncated
+    env.close()
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """Print the returns of fresh episodes per seed."""
+    options = tyro.cli(EvaluateOptions, prog="primacy evaluate", args=list(arguments))
+    config = read(options.run)
+    set_up_torch(config)
+    agent, env_step = load_agent(options.run, config, options.at)
+    evaluator = Evaluator(
+        config.task, config.action_repeat, config.seeds, options.episodes, config.device
+    )
+    randomness = Randomness(config.seeds)
+    scores = evaluator.evaluate(agent, randomness, FIRST_EVENT, lambda: None)
+    evaluator.close()
+    title = f"{config.task} at env step {env_step:,}, {options.episodes} episodes a seed"
+    table = Table("seed", "return mean", "std", "min", "max", "length mean", title=title)
+    for seed, returns, lengths in zip(config.seeds, scores.returns, scores.lengths, strict=True):
+        figures = (returns.mean(), returns.std(), returns.min(), returns.max(), lengths.mean())
+        table.add_row(str(seed), *(f"{value:.1f}" for value in figures))
+    Console().print(table)
+    if options.video is not None:
+        record_video(config, agent, options.video)
+        print(options.video)
+    return 0

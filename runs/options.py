@@ -1,0 +1,46 @@
+"""Command-line arguments to a run's configuration; tyro reads the dataclasses, their docstrings are the help."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from primacy.runs.config import SETTINGS, RunConfig, near
+from primacy.runs.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train S seeds of one agent on one task. The same command again goes on where it stopped."""
+
+    run: RunConfig
+    out: Path
+    """Run folder: written, and resumed from where it exists."""
+    quiet: bool = False
+    """No progress lines."""
+
+
+def setting_of(arguments: Sequence[str]) -> str:
+    """The value of --agent, which decides every other default."""
+    for i, argument in enumerate(arguments):
+        if argument == "--agent" and i + 1 < len(arguments):
+            return arguments[i + 1]
+        if argument.startswith("--agent="):
+            return argument.split("=", 1)[1]
+    return "sac"
+
+
+def parse_train(arguments: Sequence[str], program: str = "primacy train") -> TrainOptions:
+    """The options of `primacy train`. Raises UserError for an agent that does not exist; tyro exits on unknown options."""
+    setting = setting_of(arguments)
+    if setting not in SETTINGS:
+        raise UserError(f"unknown agent {setting!r}", near(setting, list(SETTINGS)))
+    default = SETTINGS[setting](tyro.MISSING)
+    return tyro.cli(
+        TrainOptions,
+        prog=program,
+        args=list(arguments),
+        default=TrainOptions(run=default, out=tyro.MISSING),
+        config=(tyro.conf.OmitArgPrefixes,),
+    )

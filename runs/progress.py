@@ -1,0 +1,65 @@
+"""What a person sees of a running run: one live line on a terminal, plain lines in a file."""
+
+import time
+
+from rich.console import Console
+from rich.status import Status
+
+from primacy.runs.config import RunConfig
+
+
+def duration(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+class Progress:
+    """Steps and updates per second, last return, time left."""
+
+    def __init__(self, config: RunConfig, name: str, quiet: bool) -> None:
+        self.config = config
+        self.name = name
+        self.quiet = quiet
+        self.last_return: float | None = None
+        self._console = Console(highlight=False)
+        self._status: Status | None = None
+        self._began: tuple[float, int, int] | None = None
+
+    def say(self, line: str) -> None:
+        """One line that stays."""
+        self._console.print(f"{self.name}: {line}", markup=False, soft_wrap=True)
+
+    def show(self, env_step: int, gradient_step: int) -> None:
+        """Where the run stands. Rates count from the first call, so that start-up does not blur them."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, env_step, gradient_step)
+        if self.quiet:
+            return
+        start, first_step, first_update = self._began
+        elapsed = max(now - start, 1e-9)
+        rate = (env_step - first_step) / elapsed
+        left = (self.config.env_steps - env_step) / rate if rate > 0 else float("nan")
+        parts = [f"step {env_step:,} of {self.config.env_steps:,}"]
+        if rate > 0:
+            updates = (gradient_step - first_update) / elapsed
+            parts.append(f"{rate:,.0f} steps/s, {updates:,.0f} updates/s, {duration(left)} left")
+        if self.last_return is not None:
+            parts.append(f"return {self.last_return:.1f}")
+        self._put(", ".join(parts))
+
+    def _put(self, line: str) -> None:
+        if not self._console.is_terminal:
+            print(f"{self.name}: {line}", flush=True)
+            return
+        if self._status is None:
+            self._status = self._console.status("")
+            self._status.start()
+        self._status.update(f"{self.name}: {line}")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._status is not None:
+            self._status.stop()

@@ -1,0 +1,99 @@
+"""Every random number of a run is a function of (seed, purpose, counter).
+
+A counter-based generator (Philox 4x64: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") is keyed by the
+seed and the purpose and positioned by the counter. Nothing random is ever saved; drawing more for one purpose (evaluating
+twice as often, say) changes no other; and the draws of a seed do not depend on which seeds share its stack.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PURPOSES = (
+    "environment",
+    "exploration",
+    "replay",
+    "policy-noise",
+    "initialisation",
+    "intervention",
+    "evaluation",
+    "diagnostics",
+)
+
+
+@cache
+def _key(seed: int, purpose: str, labels: tuple[str, ...]) -> int:
+    if purpose not in PURPOSES:
+        raise ValueError(f"no such purpose of randomness: {purpose!r}")
+    text = "\0".join((str(seed), purpose, *labels))
+    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
+
+
+class Source:
+    """The random numbers of `count` consecutive counters, for all seeds in one vectorised call."""
+
+    def __init__(self, seeds: tuple[int, ...], purpose: str, start: int, count: int) -> None:
+        self.seeds = seeds
+        self.purpose = purpose
+        self.start = start
+        self.count = count
+
+    def _words(self, label: str, per_counter: int) -> np.ndarray:
+        # A whole number of 4-word blocks per counter, so that a counter's numbers do not depend on where a call starts.
+        blocks = -(-per_counter // 4)
+        words = np.empty((len(self.seeds), self.count, blocks * 4), dtype=np.uint64)
+        for lane, seed in enumerate(self.seeds):
+            key = _key(seed, self.purpose, (label,))
+            generator = np.random.Philox(key=key, counter=self.start * blocks)
+            words[lane] = generator.random_raw(self.count * blocks * 4).reshape(self.count, -1)
+        return words[..., :per_counter]
+
+    def uniform(self, label: str, shape: tuple[int, ...]) -> Tensor:
+        """Uniform numbers in [0, 1), float64 [S, count, *shape], 53 random bits each."""
+        words = self._words(label, prod(shape))
+        numbers = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return torch.from_numpy(numbers.reshape(len(self.seeds), self.count, *shape))
+
+    def normal(self, label: str, shape: tuple[int, ...]) -> Tensor:
+        """Standard normal numbers, float32 [S, count, *shape], by the Box-Muller transform.
+
+        A rejection method would use a varying number of words, and the numbers of a counter would then depend on its
+        neighbours; Box-Muller takes one word for each pair.
+        """
+        size = prod(shape)
+        words = torch.from_numpy(self._words(label, (size + 1) // 2).view(np.int64))
+        # 24 bits fill a float32 mantissa; the half step keeps log() away from zero.
+        first = ((words >> 40) & 0xFFFFFF).float().add_(0.5).mul_(2.0**-24)
+        angle = (words & 0xFFFFFFFF).float().mul_(2.0 * torch.pi * 2.0**-32)
+        radius = first.log_().mul_(-2.0).sqrt_()
+        pairs = torch.cat((radius * angle.cos(), radius * angle.sin()), dim=-1)
+        return pairs[..., :size].reshape(len(self.seeds), self.count, *shape)
+
+
+class Randomness:
+    """All random numbers of the runs of `seeds` (S of them)."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.seeds = tuple(seeds)
+
+    def generators(self, purpose: str, counter: int, *labels: str) -> list[np.random.Generator]:
+        """One generator per seed; the streams of different counters do not meet within 2**192 numbers."""
+        return [
+            np.random.Generator(
+                np.random.Philox(key=_key(seed, purpose, labels), counter=counter << 192)
+            )
+            for seed in self.seeds
+        ]
+
+    def integers(self, purpose: str, counter: int, *labels: str) -> list[int]:
+        """One integer in [0, 2**31) per seed, for simulators that want a seed of their own."""
+        return [int(g.integers(2**31)) for g in self.generators(purpose, counter, *labels)]
+
+    def source(self, purpose: str, start: int, count: int) -> Source:
+        """The numbers of the counters start .. start + count - 1."""
+        return Source(self.seeds, purpose, start, count)

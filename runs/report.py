@@ -1,0 +1,114 @@
+"""`primacy report`: run folders in, one HTML page with its figures and tables out."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from primacy.runs.errors import UserError
+
+if TYPE_CHECKING:
+    from primacy.runs.report_page import Report
+
+EXTRA = ("pandas", "altair", "vl_convert", "jinja2")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Report on run folders: learning curves, aggregates with intervals, diagnostics."""
+
+    folders: tuple[Path, ...]
+    """Run folders, or folders that hold run folders at any depth."""
+    output: Path
+    """Folder for index.html, report.md, the CSV tables and figures/; made if it does not exist."""
+    title: str = "Primacy report"
+    """Heading of the page."""
+    baseline: str = ""
+    """Label of a condition to compare every other one with; by default conditions that differ only
+    in remedies, in priming or in replay ratio are compared."""
+    interval: Literal["calibrated", "percentile"] = "calibrated"
+    """95% interval: calibrated covers 95% with few seeds too; percentile is rliable's."""
+    resamples: int = 2000
+    """Bootstrap resamples; 50000 for numbers in a paper."""
+    bootstrap_seed: int = 0
+    """Seed of the bootstrap: the same runs and seed give the same report."""
+
+
+def run(options: ReportOptions) -> int:
+    """Write the report and print where it is.
+
+    Raises:
+        UserError: no runs, malformed files, an unknown baseline, no [report] extra, or an output
+            folder that cannot be written.
+    """
+    _check(options)
+    _prepare(options.output)
+    from primacy.runs.report_figures import figures
+    from primacy.runs.report_page import Report
+    from primacy.runs.report_study import study
+    from primacy.runs.report_tables import numbers
+    from primacy.runs.results import read_runs
+    from primacy.runs.statistics import Bootstrap
+
+    bootstrap = Bootstrap(options.interval, options.resamples, options.bootstrap_seed)
+    read = study(read_runs(options.folders))
+    found = numbers(read, bootstrap, options.baseline)
+    report = Report(options.title, read, found, figures(read, found, bootstrap), bootstrap)
+    try:
+        page = _write(report, options.output)
+    except OSError as error:
+        raise _unwritable(options.output, error) from error
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(page)
+    return 0
+
+
+def _check(options: ReportOptions) -> None:
+    if not options.folders:
+        raise UserError("no folder to report on", "name at least one run folder")
+    if options.resamples < 100:
+        raise UserError(
+            f"--resamples is {options.resamples}", "at least 100 are needed for a 95% interval"
+        )
+    for name in EXTRA:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UserError(
+                f"reports need the package {name}", "pip install 'primacy[report]'"
+            ) from error
+
+
+def _prepare(output: Path) -> None:
+    """Find out that nothing can be written before all is computed."""
+    try:
+        (output / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+
+
+def _unwritable(output: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write {error.filename or output}: {error.strerror}",
+        "choose a folder you may write to with --output",
+    )
+
+
+def _write(report: "Report", output: Path) -> Path:
+    from primacy.runs.report_figures import write
+    from primacy.runs.report_page import html, report_markdown
+    from primacy.runs.report_panels import styles
+    from primacy.runs.report_tables import COLUMNS, write_csv
+
+    looks = styles(report.study)
+    for section in report.figures.values():
+        for figure in section:
+            write(figure, looks, output / "figures")
+    for name, columns in COLUMNS.items():
+        write_csv(output / f"{name}.csv", columns, getattr(report.numbers, name))
+    (output / "report.md").write_text(report_markdown(report), encoding="utf-8")
+    page = output / "index.html"
+    page.write_text(html(report), encoding="utf-8")
+    return page

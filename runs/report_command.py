@@ -1,0 +1,26 @@
+"""`primacy report`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import tyro
+
+from primacy.runs.report import ReportOptions, run
+
+
+@dataclass(frozen=True)
+class _Arguments(ReportOptions):
+    folders: tyro.conf.Positional[tuple[Path, ...]]
+    """Run folders, or folders that hold run folders at any depth."""
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Write a report on run folders."""
+    parsed = tyro.cli(
+        _Arguments,
+        prog="primacy report",
+        description=ReportOptions.__doc__,
+        args=list(arguments),
+    )
+    return run(ReportOptions(**{f.name: getattr(parsed, f.name) for f in fields(ReportOptions)}))

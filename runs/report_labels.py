@@ -1,0 +1,130 @@
+"""Which settings make a condition, and short readable names for conditions."""
+
+import json
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+NOT_A_CONDITION = frozenset(
+    {"task", "seeds", "label", "env_steps", "evaluate_every", "evaluate_episodes", "diagnose_every"}
+    | {"log_every", "checkpoint_every", "keep_checkpoints", "device", "compile", "threads"}
+)
+"""Settings that may differ between runs of one condition: budget, measurement and machine."""
+
+SORTED = {"prime_updates": -1, "prime_transitions": 0, "replay_ratio": 2, "remedies": 3}
+"""Which settings order conditions first and last; all others come in between."""
+
+Settings = dict[str, Any]
+
+
+def canonical(name: str, value: Any) -> str:
+    """One text for equal values: "32" and "32/1" are the same replay ratio."""
+    if name == "replay_ratio" and value is not None:
+        return str(Fraction(str(value)))
+    return json.dumps(value, sort_keys=True)
+
+
+def effective(config: Settings) -> Settings:
+    """A configuration without what it says but does not use: on how much it would be primed."""
+    return config if config.get("prime_updates") else {**config, "prime_transitions": 0}
+
+
+def varied(configs: Sequence[Settings], ignored: frozenset[str] = NOT_A_CONDITION) -> list[str]:
+    """Names of settings whose values differ between `configs`, in configuration order."""
+    names = dict.fromkeys(name for config in configs for name in config)
+    return [
+        name
+        for name in names
+        if name not in ignored and len({canonical(name, c.get(name)) for c in configs}) > 1
+    ]
+
+
+def order(settings: Settings) -> tuple:
+    """Sort key: unprimed first, then by value, so that without and with remedies are neighbours."""
+    return tuple(_rank(n, settings[n]) for n in sorted(settings, key=lambda n: SORTED.get(n, 1)))
+
+
+def _rank(name: str, value: Any) -> tuple:
+    if name == "replay_ratio" and value is not None:
+        return (0, float(Fraction(str(value))), "")
+    if isinstance(value, int | float):
+        return (0, float(value), "")
+    return (1, len(value) if isinstance(value, list) else 0, canonical(name, value))
+
+
+def plain(value: Any) -> str:
+    """A setting as a reader would write it."""
+    if isinstance(value, list) and value and all(isinstance(v, int) for v in value):
+        return "x".join(map(str, value))
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    if value is None or value == "":
+        return "none"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def remedy_names(remedies: Sequence[str]) -> str:
+    """Names alone: reset + shrink-perturb for ["reset:every=2000", "shrink-perturb:shrink=0.8"]."""
+    return " + ".join(remedy.split(":")[0] for remedy in remedies)
+
+
+def _remedies(value: list[str], rivals: Sequence[list[str]]) -> str:
+    namesakes = {tuple(r) for r in rivals if remedy_names(r) == remedy_names(value)}
+    return " + ".join(value) if len(namesakes) > 1 else remedy_names(value)
+
+
+def _primed(value: int, rivals: Sequence[int]) -> str:
+    amounts = {rival for rival in rivals if rival}
+    return "" if not value else "primed" if len(amounts) == 1 else f"primed {value:,} updates"
+
+
+def _primed_on(value: int, rivals: Sequence[int]) -> str:
+    amounts = {rival for rival in rivals if rival}
+    return f"on {value:,} transitions" if value and len(amounts) > 1 else ""
+
+
+DESCRIBE: dict[str, Callable[[Any, Sequence[Any]], str]] = {
+    "replay_ratio": lambda value, rivals: f"replay ratio {value}",
+    "remedies": _remedies,
+    "prime_updates": _primed,
+    "prime_transitions": _primed_on,
+}
+
+
+def labels(conditions: Sequence[Settings]) -> list[str]:
+    """A short label for each condition of one experiment, made of what differs between them.
+
+    A configuration's own "label" wins; labels that would be equal get the difference appended.
+    """
+    names = varied(conditions)
+    made = [_label(settings, names, conditions) for settings in conditions]
+    own = [settings.get("label") or text for settings, text in zip(conditions, made, strict=True)]
+    return [
+        text if own.count(text) == 1 else f"{text} ({made[i]})" if made[i] != text else text
+        for i, text in enumerate(own)
+    ]
+
+
+def _label(settings: Settings, names: list[str], conditions: Sequence[Settings]) -> str:
+    if len(conditions) == 1:
+        names = [name for name in ("replay_ratio", "remedies") if name in settings]
+    pieces = {}
+    for name in names:
+        rivals = [c.get(name) for c in conditions]
+        describe = DESCRIBE.get(name, lambda value, _, name=name: _setting(name, value))
+        pieces[name] = "" if settings.get(name) is None else describe(settings[name], rivals)
+    remedies = pieces.pop("remedies", "")
+    text = " + ".join(filter(None, [", ".join(filter(None, pieces.values())), remedies]))
+    return text or _plain_label(names, conditions)
+
+
+def _setting(name: str, value: Any) -> str:
+    return f"{name.replace('_', ' ')} {plain(value)}"
+
+
+def _plain_label(names: list[str], conditions: Sequence[Settings]) -> str:
+    """The label of the condition that has nothing the others have."""
+    if "prime_updates" in names or "remedies" not in names:
+        return "control"
+    used = {remedy_names(c.get("remedies") or []) for c in conditions} - {""}
+    return f"no {used.pop()}" if len(used) == 1 else "no remedy"

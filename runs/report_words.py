@@ -1,0 +1,171 @@
+"""The report in sentences: what was found, what it rests on, and what it does not show."""
+
+import math
+from collections.abc import Callable, Iterable
+
+from primacy.runs.report_diagnostics import value_cap, value_peak
+from primacy.runs.report_labels import plain, remedy_names, varied
+from primacy.runs.report_study import MAXIMUM_RETURN, Condition, Experiment, Study
+from primacy.runs.report_tables import Comparison, Numbers, Row, shown
+from primacy.runs.statistics import Bootstrap
+
+SELECTION = (
+    "If settings were chosen on the seeds reported here, the numbers are favoured by that choice; "
+    "only fresh seeds tell. This report cannot know."
+)
+SCOPE = (
+    "Intervals are about new seeds on these tasks, not about new tasks. Whether two intervals "
+    "overlap is not a test: read the interval of the difference."
+)
+WIDENING = (
+    "Calibrated intervals are bootstrap percentile intervals, widened about the value by "
+    "sqrt(n/(n-1)) t/1.96 for n seeds: plain ones are too narrow with few seeds."
+)
+
+
+def findings(numbers: Numbers) -> tuple[list[str], list[str]]:
+    """One sentence per comparison, in plain text: those a report opens with, and the others.
+
+    A report opens with what interventions and priming did, six sentences at most.
+    """
+    said = [(pair.change, _finding(pair, numbers)) for pair in numbers.comparisons]
+    first = [text for change, text in said if change != "replay_ratio"][:6]
+    return first, [text for _, text in said if text not in first]
+
+
+def _finding(pair: Comparison, found: Numbers) -> str:
+    tasks = [t for t in pair.a.curves if t in pair.b.curves]
+    single = len(tasks) == 1
+    wanted = (pair.a.label, pair.b.label, "mean" if single else "iqm")
+    row = next(r for r in found.differences if (r["a"], r["b"], r["aggregate"]) == wanted)
+    place = f"On {tasks[0]}" if single else f"Over {len(tasks)} tasks"
+    scale, digits = (MAXIMUM_RETURN, 0) if single else (1.0, 3)
+    before, after = (f"{row[side] * scale:,.{digits}f}" for side in ("of_b", "of_a"))
+    what = "the mean return" if single else "the IQM of return / 1000"
+    size = f"{row['seeds']} seeds, env step {shown(row['step'])}"
+    where, change = " ".join([place, *_context(pair)]), CHANGES[pair.change](pair.a, pair.b)
+    return (
+        f"{where}, {change} {_verb(row)} {what} "
+        f"from {before} to {after} ({_interval(row, scale, digits)}, {size})."
+    )
+
+
+def _context(pair: Comparison) -> Iterable[str]:
+    """What both sides have and others of the experiment do not."""
+    if pair.change == "baseline":
+        return
+    for name in varied([condition.settings for condition in pair.experiment.conditions]):
+        value = pair.b.settings[name]
+        if value != pair.a.settings[name] or name == "prime_transitions":
+            continue
+        if name == "replay_ratio":
+            yield f"at replay ratio {value}"
+        elif name == "remedies":
+            yield f"with {remedy_names(value)}" if value else "without remedies"
+        elif name == "prime_updates":
+            yield "after heavy priming" if value else "without priming"
+        else:
+            yield f"with {name.replace('_', ' ')} {plain(value)}"
+
+
+CHANGES: dict[str, Callable[[Condition, Condition], str]] = {
+    "remedies": lambda a, b: f"adding {remedy_names(a.remedies)}",
+    "priming": lambda a, b: (
+        f"heavy priming ({plain(a.config('prime_updates'))} updates on the first "
+        f"{plain(a.config('prime_transitions'))} transitions)"
+    ),
+    "replay_ratio": lambda a, b: (
+        f"raising the replay ratio from {b.config('replay_ratio')} to {a.config('replay_ratio')}"
+    ),
+    "baseline": lambda a, b: f"{a.label} instead of {b.label}",
+}
+
+
+def _verb(row: Row) -> str:
+    if row["low"] > 0:
+        return "raises"
+    return "lowers" if row["high"] < 0 else "moves"
+
+
+def _interval(row: Row, scale: float, digits: int) -> str:
+    value, low, high = (row[name] * scale for name in ("value", "low", "high"))
+    text = f"difference {value:+,.{digits}f}"
+    if math.isnan(low):
+        return f"{text}, too few seeds for an interval"
+    doubt = " includes 0" if low <= 0 <= high else ""
+    return f"{text} [{low:,.{digits}f}, {high:,.{digits}f}]{doubt}"
+
+
+def value_findings(study: Study) -> list[str]:
+    """For each task: which conditions' mean Q rises above what any state can be worth."""
+    return [
+        sentence
+        for experiment in study.experiments
+        for task in experiment.tasks
+        if (sentence := _value_finding(experiment, task))
+    ]
+
+
+def _value_finding(experiment: Experiment, task: str) -> str:
+    above, measured = [], []
+    for condition in experiment.on(task):
+        cap, peak = value_cap(condition, task), value_peak(condition, task)
+        if cap is None or peak is None:
+            continue
+        measured.append(f"{cap:,.0f}")
+        if peak[0] > cap:
+            above.append(f"{condition.label} (to {_large(peak[0])} at env step {peak[1]:,})")
+    if not measured:
+        return ""
+    cap = " or ".join(dict.fromkeys(measured))
+    if not above:
+        return f"On {task} the median mean Q of every condition stays below its cap of {cap}."
+    return (
+        f"On {task} mean Q exceeds its cap of {cap}, which no state can be worth: "
+        f"{'; '.join(above)}."
+    )
+
+
+def _large(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) < 1e5 else f"{value:.1e}"
+
+
+def basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
+    """What the numbers of an experiment rest on: to be said under every figure and table."""
+    tasks = (task,) if task else experiment.tasks
+    seeds = sorted({len(c.curves[t].seeds) for t in tasks for c in experiment.on(t)})
+    steps = sorted({experiment.steps[t] for t in tasks})
+    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    until = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+    names = task or (tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks")
+    return f"{names}: {many} seeds, env step {until}, {method(bootstrap)}."
+
+
+def method(bootstrap: Bootstrap) -> str:
+    """How intervals were made."""
+    return (
+        f"95% {bootstrap.interval} intervals, {bootstrap.resamples:,} resamples of seeds within "
+        f"tasks (bootstrap seed {bootstrap.seed})"
+    )
+
+
+def caveats(study: Study, bootstrap: Bootstrap) -> list[str]:
+    """What a careful reader would ask about these numbers."""
+    seeds = [len(curve.seeds) for c in study.conditions for curve in c.curves.values()]
+    said = [WIDENING] if bootstrap.interval == "calibrated" else []
+    if min(seeds) < 5:
+        said.append(
+            f"{min(seeds)} seeds: a plain 95% percentile interval covers about 85% with 3 seeds on "
+            "ten or more tasks, and about 69% on one to five. The calibrated interval covers about "
+            "95% and 87%. Take 5 seeds as the least for a claim and 10 for a paper."
+        )
+    if any(len(experiment.tasks) < 5 for experiment in study.experiments):
+        said.append(
+            "With fewer than 5 tasks the IQM is unstable: read the means of each task first."
+        )
+    said += [
+        SELECTION,
+        SCOPE,
+        "A score at a fixed step also depends on the distance from the last reset.",
+    ]
+    return said

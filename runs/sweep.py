@@ -1,0 +1,170 @@
+"""`primacy sweep`: the cartesian product of options, one run each, side by side on this machine's cores."""
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from primacy.runs.compilation import planned_updates
+from primacy.runs.config import RunConfig
+from primacy.runs.errors import UserError
+from primacy.runs.options import parse_train
+from primacy.runs.progress import duration
+from primacy.runs.status import read_status
+
+POLL_SECONDS = 0.5
+REPORT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """A grid of runs. Options that this command does not know go to every run, as `primacy train` has them."""
+
+    grid: tuple[str, ...]
+    """Axes "option=value,value"; remedies are separated by ;: replay-ratio=1,16 "remedies=none;reset:every=2000"."""
+    out: Path
+    """Folder of the run folders; finished runs in it are skipped, unfinished ones go on."""
+    jobs: int = 0
+    """Runs side by side (0: one per core)."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep."""
+
+    name: str
+    arguments: tuple[str, ...]
+    config: RunConfig
+
+
+def parse_axis(text: str) -> tuple[str, list[list[str]]]:
+    """"remedies=none;reset:every=2000 l2:strength=1e-4" -> (remedies, [[], [reset..., l2...]])."""
+    name, separator, values = text.partition("=")
+    choices = values.split(";") if ";" in values or name == "remedies" else values.split(",")
+    if not separator or not name or not all(choice.strip() for choice in choices):
+        raise UserError(
+            f"--grid {text}: not understood",
+            'write option=value,value, for example replay-ratio=1,16 or "remedies=none;reset:every=2000"',
+        )
+    return name, [[] if choice == "none" else choice.split() for choice in choices]
+
+
+def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
+    """Every combination as a checked configuration; raises UserError for the first that is wrong."""
+    axes = [parse_axis(text) for text in options.grid]
+    found = []
+    for combination in itertools.product(*(choices for _, choices in axes)):
+        arguments = list(common)
+        names = []
+        for (axis, _), values in zip(axes, combination, strict=True):
+            arguments += [f"--{axis}", *values] if values else []
+            names.append(f"{axis}={'+'.join(values) or 'none'}")
+        name = "__".join(names).replace("/", "-").replace(":", "-").replace(" ", "+") or "run"
+        arguments += ["--out", str(options.out / name[:200])]
+        parsed = parse_train(arguments, "primacy sweep")
+        found.append(Cell(name[:200], tuple(arguments), parsed.run))
+    return found
+
+
+@dataclass
+class _Job:
+    cell: Cell
+    process: subprocess.Popen
+
+
+def _start(cell: Cell, folder: Path) -> _Job:
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "primacy.runs", "train", *cell.arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with (folder / "log.txt").open("ab") as log:
+        return _Job(cell, subprocess.Popen(command, stdout=log, stderr=log, env=environment))
+
+
+def _finished(cell: Cell, out: Path) -> bool:
+    return read_status(out / cell.name).get("state") == "finished"
+
+
+def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
+    """Run what is not finished, at most `jobs` at once, the longest first; returns the names of those that failed."""
+    waiting = [cell for cell in found if not _finished(cell, out)]
+    waiting.sort(key=lambda cell: -planned_updates(cell.config))
+    print(f"{len(found)} runs, {len(found) - len(waiting)} already finished, {jobs} at once")
+    running: list[_Job] = []
+    failed: list[str] = []
+    reported = time.monotonic()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                cell = waiting.pop(0)
+                running.append(_start(cell, out / cell.name))
+            time.sleep(POLL_SECONDS)
+            for job in [job for job in running if job.process.poll() is not None]:
+                running.remove(job)
+                failed += _ended(job, out)
+            if time.monotonic() - reported > REPORT_SECONDS:
+                reported = time.monotonic()
+                for job in running:
+                    _show(job.cell, out)
+    except BaseException:
+        for job in running:
+            job.process.terminate()
+        for job in running:
+            job.process.wait()
+        raise
+    return failed
+
+
+def _ended(job: _Job, out: Path) -> list[str]:
+    if job.process.returncode == 0:
+        print(f"finished  {job.cell.name}", flush=True)
+        return []
+    log = (out / job.cell.name / "log.txt").read_text(errors="replace").strip().splitlines()
+    print(f"failed    {job.cell.name}: {' / '.join(log[-2:])}", flush=True)
+    return [job.cell.name]
+
+
+def _show(cell: Cell, out: Path) -> None:
+    state = read_status(out / cell.name)
+    done, total = state.get("env_step", 0), state.get("env_steps", cell.config.env_steps)
+    print(f"running   {cell.name}: step {done:,} of {total:,}", flush=True)
+
+
+def sweep(arguments: Sequence[str]) -> int:
+    """Run a grid; exit code 0 where every run finished, 1 where one failed."""
+    options, common = tyro.cli(
+        SweepOptions,
+        prog="primacy sweep",
+        args=_gather_grid(arguments),
+        return_unknown_args=True,
+    )
+    found = cells(options, common)
+    start = time.monotonic()
+    try:
+        failed = run_cells(found, options.out, options.jobs or os.cpu_count() or 1)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", flush=True)
+        return 130
+    print(f"{len(found) - len(failed)} of {len(found)} runs finished in "
+          f"{duration(time.monotonic() - start)}")
+    return 1 if failed else 0
+
+
+def _gather_grid(arguments: Sequence[str]) -> list[str]:
+    """All --grid values behind one flag, so that `--grid a=1,2 --grid b=3,4` works like `--grid a=1,2 b=3,4`."""
+    rest: list[str] = []
+    grid: list[str] = []
+    collecting = False
+    for argument in arguments:
+        if argument.startswith("--"):
+            collecting = argument == "--grid"
+            if not collecting:
+                rest.append(argument)
+        else:
+            (grid if collecting else rest).append(argument)
+    return (["--grid", *grid] if grid else []) + rest

@@ -1,0 +1,384 @@
+"""A training run: act, store, learn, evaluate, intervene, measure, checkpoint; exactly resumable at any moment."""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from primacy.replay.journal import Journal, refill
+from primacy.runs import checkpoint as checkpoints
+from primacy.runs.assembly import Parts, assemble
+from primacy.runs.checkpoint import Checkpoint
+from primacy.runs.compilation import compile_update
+from primacy.runs.config import SCHEMA, RunConfig, to_dict
+from primacy.runs.diagnose import Diagnostics
+from primacy.runs.errors import UserError
+from primacy.runs.evaluate import Evaluator, record
+from primacy.runs.folder import RunFolder
+from primacy.runs.learning import Learner
+from primacy.runs.progress import Progress
+from primacy.runs.tables import Tables
+
+# A checkpoint is a few MB; after this many seconds one is written even between the configured steps.
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+PARTS_OF_TIME = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")
+
+
+class Interrupted(Exception):
+    """The process was asked to stop (Ctrl-C or SIGTERM)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Training:
+    """One run in its folder. `run` trains to the end, from the start or from the newest good checkpoint."""
+
+    def __init__(self, config: RunConfig, folder: RunFolder, parts: Parts, quiet: bool) -> None:
+        self.config = config
+        self.folder = folder
+        self.parts = parts
+        self.tables = Tables(folder.path)
+        self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
+        self.learner = Learner(parts)
+        self.evaluator = Evaluator(
+            config.task, config.action_repeat, config.seeds, config.eval_episodes, config.device
+        )
+        self.diagnostics = Diagnostics(parts, self.tables.plasticity)
+        self.progress = Progress(config, folder.path.name, quiet)
+        self.env_step = 0
+        self.signal: int | None = None
+        self.spent: Counter[str] = Counter()
+        self.frozen = torch.zeros(len(config.seeds), dtype=torch.bool)
+        self._saved_at = time.monotonic()
+        self._started_at = time.monotonic()
+
+    # The run
+
+    def run(self) -> None:
+        """Train from wherever the folder stands to the end."""
+        self._resume()
+        compile_update(self.config, self.parts.agent, self.progress.say)
+        self.folder.write_status("running", **self._counts())
+        while self.env_step < self.config.env_steps:
+            self._advance()
+            self._stop_if_asked(saved=False)
+        self._save()
+        self._report()
+        self.folder.write_status("finished", **self._counts())
+
+    def _advance(self) -> None:
+        """One env step of every seed and all that is due with it."""
+        config = self.config
+        with self._timed("environment"):
+            actions = self._act()
+            transitions = self.parts.lanes.step(actions)
+        with self._timed("replay"):
+            rows = self.parts.layout.pack(
+                transitions.observation,
+                transitions.action,
+                transitions.reward,
+                transitions.terminated,
+                transitions.truncated,
+                transitions.next_observation,
+            )
+            self.parts.replay.add(rows)
+            self.journal.append(rows)
+        self.env_step += 1
+        for episode in transitions.finished:
+            seed = config.seeds[episode.lane]
+            self._log(seed, "episode_return", float(episode.episode_return))
+            self._log(seed, "episode_length", float(episode.length))
+        before = self.learner.gradient_step
+        self._learn()
+        if config.eval_every and self.env_step % config.eval_every == 0:
+            self._evaluate()
+        self._intervene(self.learner.gradient_step > before, at_env_step=True)
+        if config.diagnose_every and self.env_step % config.diagnose_every == 0:
+            with self._timed("diagnostics"):
+                self.diagnostics.measure("interval", self.env_step, self.learner.gradient_step)
+        if self.env_step % config.log_every == 0:
+            self._report()
+        if self._checkpoint_due():
+            self._save()
+
+    def _act(self) -> np.ndarray:
+        """Random actions before learning starts, then samples of the policy; a function of the env step."""
+        source = self.parts.randomness.source("exploration", self.env_step, 1)
+        size = (self.parts.layout.action_size,)
+        if self.env_step + 1 < self.config.start_steps:
+            return source.uniform("random", size)[:, 0].mul(2.0).sub(1.0).float().numpy()
+        device = self.config.device
+        observation = torch.from_numpy(self.parts.lanes.observations).to(device)
+        noise = source.normal("policy", size)[:, 0].to(device)
+        return self.parts.agent.act(observation, noise).cpu().numpy()
+
+    def _learn(self) -> None:
+        config = self.config
+        due = config.updates_until(self.env_step) - config.updates_until(self.env_step - 1)
+        with self._timed("update"):
+            if config.prime_updates and self.env_step == config.prime_transitions:
+                self.learner.learn(
+                    config.prime_updates, self._between_updates, config.prime_transitions
+                )
+                self._event("prime", f"{config.prime_updates} updates")
+            if due:
+                self.learner.learn(due, self._between_updates)
+
+    def _between_updates(self) -> None:
+        # A long block (priming) cannot be saved half way: it is dropped and repeated from the last checkpoint.
+        if self.config.prime_updates and self.env_step == self.config.prime_transitions:
+            self._stop_if_asked(saved=True)
+        self._intervene(updated=True, at_env_step=False)
+
+    def _evaluate(self) -> None:
+        event = self.env_step // self.config.eval_every
+        with self._timed("evaluation"):
+            scores = self.evaluator.evaluate(
+                self.parts.agent,
+                self.parts.randomness,
+                event,
+                lambda: self._stop_if_asked(saved=True),
+            )
+        frame = self.env_step * self.config.action_repeat
+        gradient_step = self.learner.gradient_step
+        table = self.tables.evaluations
+        record(table, self.config.seeds, scores, self.env_step, gradient_step, frame)
+        self.progress.last_return = float(scores.returns.mean())
+
+    def _intervene(self, updated: bool, at_env_step: bool) -> None:
+        """Apply what is due: gradient-step schedules after an update, the others once per env step."""
+        step, gradient_step = self.env_step, self.learner.gradient_step
+        for due in self.parts.chain.due(
+            env_step=step if at_env_step else None,
+            gradient_step=gradient_step if updated else None,
+            frame=step * self.config.action_repeat if at_env_step else None,
+            totals=self._totals(),
+        ):
+            measured = self.config.diagnose_every and self.diagnostics.claim(step)
+            if measured:
+                self._diagnose("before")
+            fire = torch.ones(len(self.config.seeds), dtype=torch.bool)
+            edited = self.parts.chain.apply(
+                due,
+                fire.to(self.config.device) & self.parts.agent.alive,
+                lambda path, due=due: self.parts.randomness.generators(
+                    "intervention", due.event, str(due.index), path
+                ),
+            )
+            self.parts.agent.on_edit(edited)
+            self._event(due.text, "+".join(sorted(edited)))
+            if measured:
+                self._diagnose("after")
+
+    def _totals(self) -> dict[str, int]:
+        config = self.config
+        updates = config.updates_until(config.env_steps) + config.prime_updates
+        frames = config.env_steps * config.action_repeat
+        return {"env_steps": config.env_steps, "gradient_steps": updates, "frames": frames}
+
+    # Records
+
+    def _diagnose(self, phase: str) -> None:
+        with self._timed("diagnostics"):
+            self.diagnostics.measure(phase, self.env_step, self.learner.gradient_step)
+
+    def _log(self, seed: int, metric: str, value: float) -> None:
+        self.tables.training.add(seed, self.env_step, self.learner.gradient_step, metric, value)
+
+    def _event(self, event: str, detail: str, seed: int = -1) -> None:
+        self.tables.events.add(seed, self.env_step, self.learner.gradient_step, event, detail)
+
+    def _report(self) -> None:
+        """Write the means of the log interval, look for frozen seeds, show progress."""
+        for metric, values in self.parts.agent.pop_metrics().items():
+            for seed, value in zip(self.config.seeds, values.tolist(), strict=True):
+                self._log(seed, metric, value)
+        self._freeze()
+        seconds = time.monotonic() - self._started_at
+        spent = [float(self.spent[name]) for name in PARTS_OF_TIME]
+        self.tables.timing.add(self.env_step, self.learner.gradient_step, seconds, *spent)
+        self.tables.flush()
+        self.folder.write_status("running", **self._counts())
+        self.progress.show(self.env_step, self.learner.gradient_step)
+
+    def _freeze(self) -> None:
+        dead = ~self.parts.agent.alive.cpu()
+        for lane in torch.nonzero(dead & ~self.frozen).flatten().tolist():
+            seed = self.config.seeds[lane]
+            self._event("frozen", "loss or gradient not finite", seed)
+            self.progress.say(f"seed {seed} is frozen: its loss or gradient is no longer finite")
+        self.frozen = dead
+        if bool(dead.all()):
+            self._save()
+            raise UserError(
+                f"every seed has diverged by gradient step {self.learner.gradient_step}",
+                "lower --learning-rate or --replay-ratio, or add a remedy",
+            )
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "env_step": self.env_step,
+            "env_steps": self.config.env_steps,
+            "gradient_step": self.learner.gradient_step,
+        }
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[part] += time.perf_counter() - start
+
+    # Stopping and going on
+
+    def _stop_if_asked(self, saved: bool) -> None:
+        if self.signal is None:
+            return
+        if not saved:
+            self._save()
+        raise Interrupted(self.signal)
+
+    def _checkpoint_due(self) -> bool:
+        kept = self.config.kept_every
+        return (
+            self.env_step % self.config.checkpoint_every == 0
+            or (kept > 0 and self.env_step % kept == 0)
+            or time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        )
+
+    def _save(self) -> None:
+        with self._timed("checkpoint"):
+            self.journal.sync()
+            lanes = self.parts.lanes
+            numbers = {
+                "gradient_step": self.learner.gradient_step,
+                "episodes": lanes.episodes.tolist(),
+                "lengths": lanes.lengths.tolist(),
+                "frozen": self.frozen.tolist(),
+                "claimed": self.diagnostics.claimed,
+                "rows": self.tables.sync(),
+            }
+            tensors = {f"agent/{k}": v for k, v in self.parts.agent.state().items()}
+            tensors |= {f"chain/{k}": v for k, v in self.parts.chain.state_dict().items()}
+            folder = self.folder.path / "checkpoints"
+            checkpoints.write(folder, Checkpoint(self.env_step, tensors, numbers))
+            checkpoints.prune(folder, self.config.kept_every)
+        self._saved_at = time.monotonic()
+
+    def _resume(self) -> None:
+        folder = self.folder.path / "checkpoints"
+        found, damaged = checkpoints.newest(folder)
+        for line in damaged:
+            self.progress.say(f"{line}; going back to the one before")
+        if found is None:
+            self.tables.empty()
+            self.journal.truncate(0)
+            self.parts.lanes.start()
+            if self.config.diagnose_every:
+                self._event("start", "")
+            return
+        checkpoints.drop_after(folder, found.env_step)
+        self._restore(found)
+        self._event("restart", "; ".join(damaged))
+        self.progress.say(f"going on from env step {self.env_step}")
+
+    def _restore(self, found: Checkpoint) -> None:
+        numbers = found.numbers
+        self.env_step = found.env_step
+        self.learner.gradient_step = numbers["gradient_step"]
+        self.frozen = torch.tensor(numbers["frozen"])
+        self.diagnostics.claimed = numbers["claimed"]
+        self.tables.truncate(numbers["rows"])
+        self.journal.truncate(self.env_step)
+        refill(self.parts.replay, self.journal, self.env_step)
+        own = {k[6:]: v for k, v in found.tensors.items() if k.startswith("agent/")}
+        for name, value in self.parts.agent.state().items():
+            value.copy_(own[name])
+        self.parts.chain.load_state_dict(
+            {k[6:]: v for k, v in found.tensors.items() if k.startswith("chain/")}
+        )
+        self._restore_lanes(numbers["episodes"], numbers["lengths"])
+
+    def _restore_lanes(self, episodes: list[int], lengths: list[int]) -> None:
+        rows = self.journal.read(self.env_step - max(lengths), self.env_step)
+        views = self.parts.layout.views(torch.from_numpy(rows))
+        actions, observations = views.action.numpy(), views.observation.numpy()
+        total = len(rows)
+        self.parts.lanes.restore(
+            episodes,
+            [actions[total - n :, lane] for lane, n in enumerate(lengths)],
+            [observations[total - n :, lane] for lane, n in enumerate(lengths)],
+        )
+
+    def close(self) -> None:
+        """Close every file and environment."""
+        self.progress.close()
+        self.tables.close()
+        self.journal.close()
+        self.evaluator.close()
+        self.parts.lanes.close()
+
+
+def train(config: RunConfig, out: Path, quiet: bool = False) -> int:
+    """Run or go on with the run in `out`; returns the exit code (0, or 128 + the signal that stopped it)."""
+    folder = RunFolder.open(out, to_dict(config), SCHEMA)
+    try:
+        return _train(config, folder, quiet)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or out} cannot be written or read: {error.strerror or error}",
+            "free some space or mend the permissions, then repeat the command: it goes on by itself",
+        ) from error
+    finally:
+        folder.close()
+
+
+def _train(config: RunConfig, folder: RunFolder, quiet: bool) -> int:
+    training: Training | None = None
+    try:
+        training = Training(config, folder, assemble(config), quiet)
+        with _signals(training):
+            training.run()
+        return 0
+    except Interrupted as stop:
+        assert training is not None
+        folder.write_status("interrupted", **training._counts())
+        print(f"{folder.path}: stopped by {stop}, saved; the same command goes on", flush=True)
+        return 128 + stop.number
+    except Exception as error:
+        _note_failure(folder, training, error)
+        raise
+    finally:
+        if training is not None:
+            training.close()
+
+
+def _note_failure(folder: RunFolder, training: Training | None, error: Exception) -> None:
+    counts = training._counts() if training is not None else {}
+    try:
+        folder.write_status("failed", f"{type(error).__name__}: {error}", **counts)
+    except OSError:
+        return  # The disk that made the run fail is likely the one that would hold the status.
+
+
+@contextmanager
+def _signals(training: Training) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set a flag that the loop reads between steps."""
+
+    def ask(number: int, frame: object) -> None:
+        training.signal = number
+
+    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
