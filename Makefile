@@ -17,7 +17,7 @@ OUTPUT ?= demo/report
 PYTEST_FLAGS ?=
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-PIP := python -m pip --disable-pip-version-check install -q -c constraints.txt $(PIP_FLAGS)
+PIP := python -m pip --disable-pip-version-check install -qq -c constraints.txt $(PIP_FLAGS)
 
 ## demo: the two effects and their report in a few minutes on a CPU (demo/report)
 # ---- the demo: plain commands, as anyone would type them --------------------------------------
@@ -83,12 +83,12 @@ MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
 	  echo "$$found has no working venv module:" \
 	    "on Debian and Ubuntu install the package python3-venv"; exit 1; \
 	fi
-	python -m pip --disable-pip-version-check install -q "pip>=25.1" "setuptools>=77"
+	python -m pip --disable-pip-version-check install -qq "pip>=25.1" "setuptools>=77"
 	@echo '$(CURDIR)' > $@
 
 .venv/.runtime: pyproject.toml constraints.txt .venv/.made
-	@echo "Installing into .venv: about 1 GB with a CPU build of torch, several with CUDA" \
-	  "(README: choosing a build)"
+	@echo "Installing into .venv, silently, for some minutes: 1 GB with a CPU build of torch," \
+	  "several with CUDA (PIP_FLAGS chooses a build: see README)"
 	$(PIP) --no-build-isolation -e '.[$(EXTRAS)]'
 	@touch $@
 

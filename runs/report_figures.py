@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from primacy.runs.report_diagnostics import MEAN_Q, layers, value_caps
-from primacy.runs.report_labels import remedy_names
+from primacy.runs.report_labels import name, remedy_names
 from primacy.runs.report_panels import (
     Brush,
     Point,
@@ -27,11 +27,22 @@ from primacy.runs.report_words import basis
 from primacy.runs.results import Course, CourseKey
 from primacy.runs.statistics import Bootstrap
 
-QUIET_EVENTS = frozenset({"frozen", "restart", "prime"})
-"""Events that are not interventions on a schedule, and get no mark."""
-
 DIAGNOSTIC_POINTS = 100
 """Most points of a diagnostic's curve: there are many of them."""
+
+METRICS = {
+    "dead": "share of dead units",
+    "dist_init": "distance from initialisation",
+    "dormant_0.025": "dormant share at 0.025",
+    "dormant_0.1": "dormant share at 0.1",
+    "erank": "effective rank",
+    "erank_centred": "effective rank, centred",
+    "fau": "fraction of active units",
+    "grad_norm": "gradient norm",
+    "srank_0.99": "srank at 0.99",
+    "stable_rank_fro": "stable rank",
+}
+"""Diagnostics by the names of papers; others are shown by their own."""
 
 AGGREGATE_TITLES = {
     "iqm": "IQM of return / 1000",
@@ -174,12 +185,14 @@ def _thinned(points: list[Point]) -> list[Point]:
 
 
 def _marks(conditions: Sequence[Condition], task: str) -> Iterable[tuple[str, float]]:
+    """Where a remedy fired; other events (start, restart, frozen) get no mark."""
     for condition in conditions:
+        remedies = {name(remedy) for remedy in condition.remedies}
         steps = {
             int(step)
             for run in condition.runs[task]
             for step, event in zip(run.events["env_step"], run.events["event"], strict=True)
-            if event not in QUIET_EVENTS
+            if name(event) in remedies
         }
         ordered = sorted(steps)
         yield from ((condition.name, ordered[at]) for at in thin(len(ordered)) if ordered)
@@ -238,7 +251,7 @@ def _diagnostics(experiment: Experiment, task: str, looks: dict[str, Style]) -> 
             curve_panel(
                 brush,
                 _courses(conditions, task, (network, layer, metric)),
-                title=f"{metric.replace('_', ' ')}{f' ({layer})' if layer else ''}",
+                title=f"{_readable(metric)}{f' ({layer})' if layer else ''}",
                 x_title="env steps",
                 y_title="",
                 height=110,
@@ -254,6 +267,10 @@ def _diagnostics(experiment: Experiment, task: str, looks: dict[str, Style]) -> 
         caption = "Lines: median over seeds; bands: least to greatest seed."
         group = Group(f"{task}: {network}", panels, conditions, caption, columns=4)
         yield Figure(slug(f"diagnostics-{task}-{network}"), [group])
+
+
+def _readable(metric: str) -> str:
+    return METRICS.get(metric, metric.replace("_", " "))
 
 
 def slug(text: str) -> str:

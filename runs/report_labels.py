@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 NOT_A_CONDITION = frozenset(
-    {"task", "seeds", "label", "env_steps", "evaluate_every", "evaluate_episodes", "diagnose_every"}
+    {"task", "seeds", "label", "env_steps", "eval_every", "eval_episodes", "diagnose_every"}
     | {"log_every", "checkpoint_every", "keep_checkpoints", "device", "compile", "threads"}
 )
 """Settings that may differ between runs of one condition: budget, measurement and machine."""
@@ -63,9 +63,14 @@ def plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def name(remedy: str) -> str:
+    """The name of a remedy, also where its text stands as an event: reset for "reset:every=2000"."""
+    return remedy.split(":")[0]
+
+
 def remedy_names(remedies: Sequence[str]) -> str:
     """Names alone: reset + shrink-perturb for ["reset:every=2000", "shrink-perturb:shrink=0.8"]."""
-    return " + ".join(remedy.split(":")[0] for remedy in remedies)
+    return " + ".join(map(name, remedies))
 
 
 def _remedies(value: list[str], rivals: Sequence[list[str]]) -> str:

@@ -69,8 +69,8 @@ class Training:
         while self.env_step < self.config.env_steps:
             self._advance()
             self._stop_if_asked(saved=False)
-        self._save()
         self._report()
+        self._save()
         self.folder.write_status("finished", **self._counts())
 
     def _advance(self) -> None:
@@ -103,7 +103,7 @@ class Training:
         if config.diagnose_every and self.env_step % config.diagnose_every == 0:
             with self._timed("diagnostics"):
                 self.diagnostics.measure("interval", self.env_step, self.learner.gradient_step)
-        if self.env_step % config.log_every == 0:
+        if self.env_step % config.log_every == 0 and self.env_step < config.env_steps:
             self._report()
         if self._checkpoint_due():
             self._save()

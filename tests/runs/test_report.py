@@ -7,6 +7,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,8 +26,8 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def make(folder, output, **options):
-    defaults = {"resamples": 500}
+def make(folder: Path, output: Path, **options: Any) -> Path:
+    defaults: dict[str, Any] = {"resamples": 500}
     assert command.run(ReportOptions((folder,), output, **defaults | options)) == 0
     return output
 
@@ -186,7 +187,8 @@ def test_names_from_data_are_escaped(tmp_path):
 
 
 def test_the_same_runs_and_seed_give_the_same_report(tmp_path):
-    write_run(tmp_path / "a", constant({0: 1, 1: 2, 2: 5}), [1, 2, 3, 4])
+    returns = constant({0: 1, 1: 2.1, 2: 5.3, 3: 7.7, 4: 9})
+    write_run(tmp_path / "a", returns, [1, 2, 3, 4])
     once, again = (make(tmp_path / "a", tmp_path / name) for name in ("once", "again"))
     other = make(tmp_path / "a", tmp_path / "other", bootstrap_seed=1)
     for name in ("aggregates.csv", "curves.csv", "index.html", "report.md"):

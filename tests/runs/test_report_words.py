@@ -96,9 +96,9 @@ def test_a_baseline_is_compared_with_all_others(tmp_path):
 
 
 def test_mean_q_above_what_any_state_can_be_worth_is_named(tmp_path):
-    for name, q, config in (("a", 300.0, {}), ("b", 5e6, {"remedies": RESET})):
+    for name, q, remedies in (("a", 300.0, []), ("b", 5e6, RESET)):
         mean_q = {seed: [1.0, q] for seed in LOW}
-        write_run(tmp_path / name, constant(LOW, 2), STEPS, mean_q=mean_q, **config)
+        write_run(tmp_path / name, constant(LOW, 2), STEPS, mean_q=mean_q, remedies=remedies)
     (sentence,) = value_findings(study(read_runs([tmp_path])))
     assert sentence == (
         "On walker-stand mean Q exceeds its cap of 400, which no state can be worth: "

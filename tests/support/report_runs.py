@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "start_steps": 250,
     "action_repeat": 4,
     "discount": 0.99,
-    "evaluate_every": 500,
+    "eval_every": 500,
     "prime_updates": 0,
     "prime_transitions": 100,
     "batch_size": 64,
@@ -52,7 +52,7 @@ def write_run(
             early).
         mean_q: seed -> mean Q at each of `steps`, written to training.csv.
         diagnostics: (seed, env_step, network, layer, metric, value) rows.
-        resets: env steps at which the first remedy fired for all seeds.
+        resets: env steps at which the first remedy fired.
         events: further (seed, env_step, event).
         config: what differs from `DEFAULTS`; None removes a setting.
     """
@@ -86,8 +86,8 @@ def write_run(
         folder / "plasticity.csv",
         ((s, t, t * 4, "interval", *rest) for s, t, *rest in diagnostics),
     )
-    name = str(merged.get("remedies") or "x").strip("[]'").split(":")[0]
-    fired = [(seed, step, name) for step in resets for seed in returns]
+    remedy = (merged.get("remedies") or [""])[0]
+    fired = [(-1, 0, "start"), *((-1, step, remedy) for step in resets)]
     write_csv(folder / "events.csv", ((s, t, t * 4, e, "") for s, t, e in [*fired, *events]))
     return folder
 
@@ -104,17 +104,26 @@ def constant(values: Mapping[int, float], points: int = 4) -> dict[int, list[flo
     return {seed: [value] * points for seed, value in values.items()}
 
 
-LAYERS = (
-    ("critic", "", "weight_norm", 37.0, 54.0),
-    ("critic", "", "distance_from_initialisation", 5.0, 40.0),
-    ("critic", "", "gradient_norm", 3.0, 12.0),
-    ("critic", "critic.0", "dormant_share", 0.05, 0.1),
-    ("critic", "critic.1", "dormant_share", 0.15, 0.19),
-    ("critic", "critic.0", "effective_rank", 60.0, 58.0),
-    ("critic", "critic.1", "effective_rank", 59.0, 50.0),
-    ("actor", "", "weight_norm", 27.0, 44.0),
-    ("actor", "actor.1", "dormant_share", 0.07, 0.09),
+ACTIVITY = (
+    "dormant_0.025",
+    "dormant_0.1",
+    "dead",
+    "fau",
+    "feature_norm",
+    "weight_norm",
+    "dist_init",
 )
+RANKS = ("erank", "erank_centred", "srank_0.99", "stable_rank_fro")
+DIAGNOSTICS = [
+    *((network, "", "grad_norm") for network in ("critic", "actor")),
+    *(
+        (network, f"{network}.{layer}", metric)
+        for network in ("critic", "actor")
+        for layer, metrics in ((0, ACTIVITY), (1, (*ACTIVITY, *RANKS)), ("q", ACTIVITY[-2:]))
+        for metric in metrics
+    ),
+]
+"""Network, layer and metric of every row `primacy train` writes for SAC, more or less."""
 
 
 def demo(root: Path, seeds: Sequence[int] = (0, 1, 2)) -> Path:
@@ -128,7 +137,7 @@ def demo(root: Path, seeds: Sequence[int] = (0, 1, 2)) -> Path:
     ):
         _demo_run(
             root / "priming" / name, cartpole, 137, end, q, seeds,
-            task="cartpole-swingup", action_repeat=8, env_steps=4000, evaluate_every=250,
+            task="cartpole-swingup", action_repeat=8, env_steps=4000, eval_every=250,
             replay_ratio="4", resets=[1499] if "remedies" in config else [], **config,
         )  # fmt: skip
     walker = np.arange(500, 8001, 500)
@@ -165,8 +174,8 @@ def _demo_run(
         returns[seed] = np.clip(course + noise.normal(0, 18, len(steps)), 1, 995).round(3).tolist()
         late = q * (1 - np.exp(-4 * part)) * noise.lognormal(0, 0.15, len(steps))
         mean_q[seed] = late.round(3).tolist()
-        for network, layer, metric, first, last in LAYERS:
-            values = (first + (last - first) * part) * noise.normal(1, 0.02, len(steps))
+        for network, layer, metric in DIAGNOSTICS:
+            values = (20 + 0.02 * end * part) * noise.normal(1, 0.02, len(steps))
             diagnostics += [
                 (seed, t, network, layer, metric, round(float(v), 5))
                 for t, v in zip(steps.tolist(), values, strict=True)
