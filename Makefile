@@ -89,6 +89,13 @@ MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
 .venv/.runtime: pyproject.toml constraints.txt .venv/.made
 	@echo "Installing into .venv, silently, for some minutes: 1 GB with a CPU build of torch," \
 	  "several with CUDA (PIP_FLAGS chooses a build: see README)"
+	@# dm-control demands labmaze, which has no wheel for Python 3.13 and which only its mazes
+	@# import: there, pip is told that it is installed.
+	@if python -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then \
+	  info=$$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	  info=$$info/labmaze-1.0.6.dist-info; mkdir -p "$$info"; \
+	  printf 'Metadata-Version: 2.1\nName: labmaze\nVersion: 1.0.6\n' > "$$info/METADATA"; \
+	fi
 	$(PIP) --no-build-isolation -e '.[$(EXTRAS)]'
 	@touch $@
 

@@ -12,25 +12,42 @@ class Batch(Protocol):
     """A sample of transitions, each tensor [S, B, ...]."""
 
     @property
-    def observation(self) -> Tensor: ...
-    @property
-    def action(self) -> Tensor: ...
-    @property
-    def reward(self) -> Tensor: ...
-    @property
-    def discount(self) -> Tensor:
-        """What the bootstrap value is multiplied by: discount**k, and 0 where the episode terminated."""
+    def observation(self) -> Tensor:
+        """[S, B, O]."""
         ...
 
     @property
-    def next_observation(self) -> Tensor: ...
+    def action(self) -> Tensor:
+        """[S, B, A]."""
+        ...
+
+    @property
+    def reward(self) -> Tensor:
+        """[S, B], of the n-step return."""
+        ...
+
+    @property
+    def discount(self) -> Tensor:
+        """What the bootstrap value is multiplied by: discount**k, and 0 where the episode
+        terminated."""
+        ...
+
+    @property
+    def next_observation(self) -> Tensor:
+        """[S, B, O], where the n-step window ends."""
+        ...
 
 
 class Source(Protocol):
     """Random numbers of K consecutive gradient steps."""
 
-    def normal(self, label: str, shape: tuple[int, ...]) -> Tensor: ...
-    def uniform(self, label: str, shape: tuple[int, ...]) -> Tensor: ...
+    def normal(self, label: str, shape: tuple[int, ...]) -> Tensor:
+        """Standard normal float32 [S, K, *shape]."""
+        ...
+
+    def uniform(self, label: str, shape: tuple[int, ...]) -> Tensor:
+        """Uniform float64 [S, K, *shape] in [0, 1)."""
+        ...
 
 
 class Remedies(Protocol):
@@ -56,7 +73,6 @@ class Agent(Protocol):
 
     alive: Tensor
     """bool [S]; a seed whose loss or gradient was not finite is frozen from that update on."""
-    metric_names: tuple[str, ...]
 
     def act(self, observation: Tensor, noise: Tensor) -> Tensor:
         """Exploring actions [S, A] for observations [S, O] with standard normal noise [S, A]."""
@@ -95,5 +111,6 @@ class Agent(Protocol):
         ...
 
     def probe(self, batch: Batch, noise: Tensor) -> dict[str, dict[str, Tensor]]:
-        """Read-only figures on a batch by network and name, [S] each: mean_q, grad_norm, entropy."""
+        """Read-only figures on a batch by network and name, [S] each: mean_q, grad_norm,
+        entropy."""
         ...

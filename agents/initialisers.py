@@ -1,4 +1,5 @@
-"""Fresh weights, drawn with one generator per seed so that a seed's draw does not depend on its stack."""
+"""Fresh weights, drawn with one generator per seed so that a seed's draw does not depend on its
+stack."""
 
 from collections.abc import Sequence
 from math import prod, sqrt
@@ -15,9 +16,11 @@ def _stacked(draws: list[np.ndarray]) -> Tensor:
 
 
 def orthogonal(generators: Generators, shape: tuple[int, ...], gain: float) -> Tensor:
-    """Orthogonal matrices [S, *shape], shape (..., in, out), scaled by `gain` (Saxe et al. 2014; jaxrl's default_init).
+    """Orthogonal matrices [S, *shape], shape (..., in, out), scaled by `gain` (Saxe et al. 2014;
+    jaxrl's default_init).
 
-    The QR decomposition of a Gaussian matrix with R's diagonal made positive, which makes the draw uniform (Haar).
+    The QR decomposition of a Gaussian matrix with R's diagonal made positive, which makes the draw
+    uniform (Haar).
     """
     *stack, rows, columns = shape
     count = prod(stack)

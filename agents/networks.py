@@ -1,7 +1,8 @@
 """Stacks of networks: S seeds (and E ensemble members) of one layer are one batched matrix product.
 
-A network is a description (`MLP`, frozen) and a dict of parameters by name; `forward` is a pure function of both, which is
-what torch.func differentiates, what torch.compile takes whole, and what lets losses hold other networks constant.
+A network is a description (`MLP`, frozen) and a dict of parameters by name; `forward` is a pure
+function of both, which is what torch.func differentiates, what torch.compile takes whole, and what
+lets losses hold other networks constant.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,10 +35,12 @@ class StackedLinear:
 
     @property
     def stack(self) -> tuple[int, ...]:
+        """The axes between S and the layer's own."""
         return () if self.members is None else (self.members,)
 
     def initialise(self, generators: Generators) -> dict[Role, Tensor]:
-        """Fresh weights by the layer's initialiser, biases zero (SPEC of the study: every kernel orthogonal)."""
+        """Fresh weights by the layer's initialiser, biases zero (SPEC of the study: every kernel
+        orthogonal)."""
         draw = INITIALISERS[self.initialiser]
         weight = draw(generators, (*self.stack, self.inputs, self.outputs), self.gain)
         return {
@@ -57,7 +60,8 @@ class StackedLinear:
 
 @dataclass(frozen=True)
 class StackedNorm:
-    """S (times E) layer norms over the features (Ba et al. 2016): scale and offset [S, (E,) 1, features]."""
+    """S (times E) layer norms over the features (Ba et al. 2016): scale and offset [S, (E,) 1,
+    features]."""
 
     path: str
     features: int
@@ -70,7 +74,8 @@ class StackedNorm:
         return {"scale": torch.ones(shape), "offset": torch.zeros(shape)}
 
     def forward(self, parameters: Parameters, x: Tensor) -> Tensor:
-        """[S, (E,) B, features] -> the same; statistics over the last axis only, so that no seed sees another."""
+        """[S, (E,) B, features] -> the same; statistics over the last axis only, so that no seed
+        sees another."""
         normal = F.layer_norm(x, (self.features,), eps=NORM_EPSILON)
         return normal * parameters[f"{self.path}.scale"] + parameters[f"{self.path}.offset"]
 
@@ -98,7 +103,8 @@ class Head:
 
 @dataclass(frozen=True)
 class MLP:
-    """Hidden layers and one or more linear heads, for S seeds and, with `members`, E ensemble members each."""
+    """Hidden layers and one or more linear heads, for S seeds and, with `members`, E ensemble
+    members each."""
 
     name: str
     inputs: int
@@ -147,7 +153,8 @@ class MLP:
     def forward(
         self, parameters: Parameters, x: Tensor, taps: dict[str, Tensor] | None = None
     ) -> tuple[Tensor, ...]:
-        """[S, (E,) B, in] -> one [S, (E,) B, out] per head; `taps` collects post-activations by layer path."""
+        """[S, (E,) B, in] -> one [S, (E,) B, out] per head; `taps` collects post-activations by
+        layer path."""
         activation = ACTIVATIONS[self.architecture.activation]
         norms = self.norms() or [None] * len(self.architecture.hidden_sizes)
         h = x
@@ -167,9 +174,7 @@ class MLP:
             depth = len(hidden) - i
             edges = tuple(self._edge(layer, consumer) for consumer in consumers[i])
             published.append(self._publish(layer, parameters, "torso", depth, edges))
-            published += [
-                self._publish_norm(norm, parameters, depth) for norm in norms[i : i + 1]
-            ]
+            published += [self._publish_norm(norm, parameters, depth) for norm in norms[i : i + 1]]
         published += [self._publish(head, parameters, "head", 0, ()) for head in heads]
         return tuple(published)
 

@@ -1,7 +1,8 @@
 """Adam for stacks: one element-wise optimiser over [S, ...] tensors equals S separate Adams.
 
-torch.optim.Adam keeps one step counter per tensor; once a single seed (or unit) is reset, its bias correction would be wrong.
-Here the counter is a tensor of its own: [S, 1, ...] per parameter, or shaped like the parameter where unit-wise remedies ask.
+torch.optim.Adam keeps one step counter per tensor; once a single seed (or unit) is reset, its bias
+correction would be wrong. Here the counter is a tensor of its own: [S, 1, ...] per parameter, or
+shaped like the parameter where unit-wise remedies ask.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ class Adam:
     def initialise(
         self, parameters: Mapping[str, Tensor], elementwise: bool = False
     ) -> dict[str, Moments]:
-        """Zero moments for each parameter; `elementwise` gives every element its own step counter."""
+        """Zero moments for each parameter; `elementwise` gives every element its own step
+        counter."""
         return {
             name: Moments(
                 torch.zeros_like(value),
@@ -43,10 +45,11 @@ class Adam:
     def step(
         self, value: Tensor, gradient: Tensor, moments: Moments, start: Tensor, alive: Tensor
     ) -> None:
-        """One step from `start` (the value, or what decoupled decay made of it), in place; seeds not alive keep every bit.
+        """One step from `start` (the value, or what decoupled decay made of it), in place; seeds
+        not alive keep every bit.
 
-        Bias corrections 1 - beta**t are computed as -expm1(t log beta): in float32 the plain form loses five digits at
-        t = 1 for beta2 = 0.999.
+        Bias corrections 1 - beta**t are computed as -expm1(t log beta): in float32 the plain form
+        loses five digits at t = 1 for beta2 = 0.999.
         """
         keep = expand(alive, value)
         mean = torch.lerp(gradient, moments.mean, self.beta1)

@@ -1,7 +1,8 @@
-"""Soft actor-critic as the primacy-bias study ran it (Haarnoja et al. 2018; Nikishin et al. 2022, rl_with_resets).
+"""Soft actor-critic as the primacy-bias study ran it (Haarnoja et al. 2018; Nikishin et al. 2022,
+rl_with_resets).
 
-Read top to bottom: configuration, losses, the agent and its one gradient step. Losses are free functions with the paper's
-symbols in their docstrings and return one number per seed, [S].
+Read top to bottom: configuration, losses, the agent and its one gradient step. Losses are free
+functions with the paper's symbols in their docstrings and return one number per seed, [S].
 """
 
 from collections.abc import Mapping
@@ -49,21 +50,25 @@ class SACConfig:
     target_entropy: float = -0.5
     """Entropy that the temperature is steered to, in nats per action dimension."""
     log_std_bound: Literal["tanh", "clip"] = "tanh"
-    """How log-stds are kept in [-10, 2]: tanh (the study; std 0.018 at birth) or clip (jaxrl; std 1 at birth)."""
+    """How log-stds are kept in [-10, 2]: tanh (the study; std 0.018 at birth) or clip (jaxrl; std 1
+    at birth)."""
 
 
 def soft_target(reward: Tensor, discount: Tensor, q: Tensor, entropy_cost: Tensor) -> Tensor:
-    """y = r + gamma m (min_k Q'_k - alpha log pi), [S, B] (eq. 4); q [S, E, B], discount carries gamma m."""
+    """y = r + gamma m (min_k Q'_k - alpha log pi), [S, B] (eq. 4); q [S, E, B], discount carries
+    gamma m."""
     return reward + discount * (q.amin(1) - entropy_cost)
 
 
 def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """mean_B sum_k (Q_k - y)^2, [S] (eq. 5); q [S, E, B], target [S, B]; a sum over heads, no factor 1/2."""
+    """mean_B sum_k (Q_k - y)^2, [S] (eq. 5); q [S, E, B], target [S, B]; a sum over heads, no
+    factor 1/2."""
     return (q - target.unsqueeze(1)).square().sum(1).mean(-1)
 
 
 def actor_loss(log_density: Tensor, q: Tensor, alpha: Tensor) -> Tensor:
-    """mean_B (alpha log pi - min_k Q_k), [S] (eq. 7); log_density [S, B], q [S, E, B], alpha [S, 1]."""
+    """mean_B (alpha log pi - min_k Q_k), [S] (eq. 7); log_density [S, B], q [S, E, B], alpha [S,
+    1]."""
     return (alpha * log_density - q.amin(1)).mean(-1)
 
 
@@ -104,8 +109,6 @@ METRICS = (
 class SAC:
     """S soft actor-critics. Parameters live in dicts by name and are only ever edited in place."""
 
-    metric_names = METRICS
-
     def __init__(
         self,
         config: SACConfig,
@@ -115,7 +118,8 @@ class SAC:
         architectures: dict[str, Architecture] | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        """`architectures` replaces the plain one by network name; `generators` draw the initial weights, one per seed."""
+        """`architectures` replaces the plain one by network name; `generators` draw the initial
+        weights, one per seed."""
         plain = Architecture(hidden_sizes=config.hidden_sizes)
         chosen = {"actor": plain, "critic": plain} | (architectures or {})
         self.config = config
@@ -187,12 +191,14 @@ class SAC:
         return self.critic_net.forward(parameters, pairs, taps)[0].squeeze(-1)
 
     def draw(self, source: Source, batch_size: int) -> Tensor:
-        """Normal noise [K, S, 2, B, A]: for the next action in the target, then for the policy's action."""
+        """Normal noise [K, S, 2, B, A]: for the next action in the target, then for the policy's
+        action."""
         noise = source.normal("sac", (2, batch_size, self.action_size))
         return noise.transpose(0, 1).contiguous().to(self.device)
 
     def update(self, batch: Batch, noise: Tensor) -> None:
-        """One gradient step on critics, target, actor and temperature, in that order (rl_with_resets)."""
+        """One gradient step on critics, target, actor and temperature, in that order
+        (rl_with_resets)."""
         self._step(Transitions.of(batch), noise)
 
     def compile(self) -> None:
@@ -207,7 +213,8 @@ class SAC:
         self._descend("critic", self.critic, gradients, critic)
         for name, value in self.target.items():
             polyak(value, self.critic[name], self.config.target_rate, self.alive)
-        # The actor sees the new critic; the temperature sees the entropy of the actor before its step.
+        # The actor sees the new critic; the temperature sees the entropy of the actor before its
+        # step.
         gradients, actor = self._actor_gradients(batch.observation, alpha, noise[:, 1])
         self._descend("actor", self.actor, gradients, actor)
         self._improve_temperature(actor["entropy"])
@@ -309,7 +316,8 @@ class SAC:
 
     @torch.no_grad()
     def probe(self, batch: Batch, noise: Tensor) -> dict[str, dict[str, Tensor]]:
-        """Figures on a batch by network, [S] each, with the losses' own gradients; changes nothing."""
+        """Figures on a batch by network, [S] each, with the losses' own gradients; changes
+        nothing."""
         transitions = Transitions.of(batch)
         alpha = self.temperature["temperature.value"].exp()
         target = self._targets(transitions, alpha, noise[:, 0])

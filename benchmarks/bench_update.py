@@ -1,4 +1,5 @@
-"""Our SAC update against a plain PyTorch one and the matrix-product limit, by CPU time, interleaved in one run.
+"""Our SAC update against a plain PyTorch one and the matrix-product limit, by CPU time, interleaved
+in one run.
 
     python benchmarks/bench_update.py            # 2x256, batch 256, S = 1; 2x64, batch 32, S = 10
 """
@@ -12,26 +13,26 @@ import torch
 from primacy.agents.sac import SAC, SACConfig, Transitions
 from primacy.tests.support.plain_sac import PlainSAC, Sample
 
-O, A = 78, 12
+OBSERVATION, ACTION = 78, 12
 
 
 def batch_of(seeds: int, size: int) -> tuple[Transitions, torch.Tensor]:
     randn = torch.randn
     batch = Transitions(
-        randn(seeds, size, O),
-        torch.tanh(randn(seeds, size, A)),
+        randn(seeds, size, OBSERVATION),
+        torch.tanh(randn(seeds, size, ACTION)),
         torch.rand(seeds, size),
         torch.full((seeds, size), 0.99),
-        randn(seeds, size, O),
+        randn(seeds, size, OBSERVATION),
     )
-    return batch, randn(seeds, 2, size, A)
+    return batch, randn(seeds, 2, size, ACTION)
 
 
 def stacked(seeds: int, width: int, size: int, compiled: bool) -> Callable[[], None]:
     agent = SAC(
         SACConfig(hidden_sizes=(width, width)),
-        O,
-        A,
+        OBSERVATION,
+        ACTION,
         [np.random.default_rng(seed) for seed in range(seeds)],
     )
     if compiled:
@@ -41,7 +42,7 @@ def stacked(seeds: int, width: int, size: int, compiled: bool) -> Callable[[], N
 
 
 def plain(seeds: int, width: int, size: int) -> Callable[[], None]:
-    agents = [PlainSAC(O, A, width) for _ in range(seeds)]
+    agents = [PlainSAC(OBSERVATION, ACTION, width) for _ in range(seeds)]
     batch, noise = batch_of(seeds, size)
     samples = [Sample(*(column[lane] for column in batch)) for lane in range(seeds)]
 
@@ -55,16 +56,21 @@ def plain(seeds: int, width: int, size: int) -> Callable[[], None]:
 def matrix_limit(seeds: int, width: int, size: int) -> Callable[[], None]:
     """The matrix products that an update cannot do without, and nothing else.
 
-    (rows, inner, columns) of every forward, input-gradient and weight-gradient product: target policy and target critics
-    forward; critics forward and backward; policy forward and backward; critics forward and input gradient.
+    (rows, inner, columns) of every forward, input-gradient and weight-gradient product: target
+    policy and target critics forward; critics forward and backward; policy forward and backward;
+    critics forward and input gradient.
     """
-    i, q = O, O + A
-    policy = [(size, i, width), (size, width, width), (size, width, 2 * A)]
+    i, q = OBSERVATION, OBSERVATION + ACTION
+    policy = [(size, i, width), (size, width, width), (size, width, 2 * ACTION)]
     critic = 2 * [(size, q, width), (size, width, width), (size, width, 1)]
     weights = [(k, m, n) for m, k, n in policy + critic]
-    inputs = [(size, 2 * A, width), (size, width, width)]  # policy
+    inputs = [(size, 2 * ACTION, width), (size, width, width)]  # policy
     inputs += 2 * [(size, 1, width), (size, width, width)]  # critics, critic loss
-    inputs += 2 * [(size, 1, width), (size, width, width), (size, width, A)]  # critics, actor loss
+    inputs += 2 * [
+        (size, 1, width),
+        (size, width, width),
+        (size, width, ACTION),
+    ]  # critics, actor loss
     shapes = policy + critic + critic + weights + policy + critic + inputs
     pairs = [(torch.randn(seeds, m, k), torch.randn(seeds, k, n)) for m, k, n in shapes]
     outs = [torch.empty(seeds, m, n) for m, _, n in shapes]

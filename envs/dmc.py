@@ -1,4 +1,5 @@
-"""DeepMind Control suite tasks as Gymnasium environments on flat observations (Tassa et al. 2018)."""
+"""DeepMind Control suite tasks as Gymnasium environments on flat observations (Tassa et al.
+2018)."""
 
 import logging
 import os
@@ -27,7 +28,8 @@ class ActionFault(ValueError):
 
 
 def _choose_renderer() -> None:
-    """EGL renders without a screen; a user's own MUJOCO_GL wins. Nothing is loaded before the first render."""
+    """EGL renders without a screen; a user's own MUJOCO_GL wins. Nothing is loaded before the first
+    render."""
     os.environ.setdefault("MUJOCO_GL", "egl" if _egl_available() else "osmesa")
 
 
@@ -54,8 +56,8 @@ def suite() -> ModuleType:
 class DMC(gymnasium.Env):
     """One task: observations float32 [O] in dm_control's order, actions float32 [A] in [-1, 1].
 
-    `terminated` only where dm_control's discount is 0; a time limit is `truncated`. `reset(seed=k)` makes the whole episode a
-    function of k and the actions, whatever went before.
+    `terminated` only where dm_control's discount is 0; a time limit is `truncated`. `reset(seed=k)`
+    makes the whole episode a function of k and the actions, whatever went before.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
@@ -71,7 +73,8 @@ class DMC(gymnasium.Env):
         camera: int | None = None,
         size: tuple[int, int] = (240, 320),
     ) -> None:
-        """`size` is (height, width) in pixels; the default camera is 2 for the quadruped and 0 elsewhere."""
+        """`size` is (height, width) in pixels; the default camera is 2 for the quadruped and 0
+        elsewhere."""
         self.name = f"{domain}-{task}"
         self.action_repeat = action_repeat
         self.camera = camera if camera is not None else (2 if domain == "quadruped" else 0)
@@ -89,7 +92,8 @@ class DMC(gymnasium.Env):
         self._pristine = self._model_arrays(copy=True)
 
     def _model_arrays(self, copy: bool) -> dict[str, np.ndarray]:
-        """The model's float arrays: some tasks randomise them at each reset, starting from what they find."""
+        """The model's float arrays: some tasks randomise them at each reset, starting from what
+        they find."""
         model = self._env.physics.model
         found = {}
         for name in dir(model.ptr):
@@ -112,7 +116,8 @@ class DMC(gymnasium.Env):
         return _flatten(step.observation), {"frames": 0}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """`action_repeat` frames, rewards summed, cut short at the episode's end. info["frames"] counts them.
+        """`action_repeat` frames, rewards summed, cut short at the episode's end. info["frames"]
+        counts them.
 
         Raises ActionFault for a wrong shape or a number that is not finite.
         """
@@ -124,13 +129,12 @@ class DMC(gymnasium.Env):
             )
         unit = (np.clip(action.astype(np.float64), -1.0, 1.0) + 1.0) / 2.0
         scaled = self._low + unit * (self._high - self._low)
-        total, frames = 0.0, 0
-        for _ in range(self.action_repeat):
+        step = self._env.step(scaled)
+        total, frames = step.reward or 0.0, 1
+        while frames < self.action_repeat and not step.last():
             step = self._env.step(scaled)
             total += step.reward or 0.0
             frames += 1
-            if step.last():
-                break
         terminated = bool(step.last() and step.discount == 0.0)
         truncated = bool(step.last() and not terminated)
         return _flatten(step.observation), total, terminated, truncated, {"frames": frames}

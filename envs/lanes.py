@@ -1,7 +1,7 @@
 """S environments stepped in lock-step by a plain loop, with resets of our own.
 
-A loop in one process is as fast as threads or worker processes here, and an episode stays what it has to be for exact
-resume: a function of its seed and its actions.
+A loop in one process is as fast as threads or worker processes here, and an episode stays what it
+has to be for exact resume: a function of its seed and its actions.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,7 +79,8 @@ class Lanes:
         self.returns[lane] = 0.0
 
     def step(self, actions: np.ndarray) -> Transitions:
-        """Take actions [S, A]. Raises EnvironmentFault for a reward or observation that is not finite."""
+        """Take actions [S, A]. Raises EnvironmentFault for a reward or observation that is not
+        finite."""
         count = len(self.envs)
         before = self.observations.copy()
         after = np.empty_like(before)
@@ -125,8 +126,8 @@ class Lanes:
     ) -> None:
         """Re-step every unfinished episode with its own actions [n, A].
 
-        `observations` [n, O] are those in which the actions were taken; they must come back bit for bit, else
-        NotRepeatable is raised.
+        `observations` [n, O] are those in which the actions were taken; they must come back bit for
+        bit, else NotRepeatable is raised.
         """
         self.episodes[:] = episodes
         self.start()
@@ -155,7 +156,8 @@ def run_episodes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One episode in each of N environments: returns float64 [N] and lengths int64 [N].
 
-    `policy` maps observations [N, O] to actions [N, A]; finished environments keep their last row and are not stepped.
+    `policy` maps observations [N, O] to actions [N, A]; finished environments keep their last row
+    and are not stepped.
     """
     observations = np.stack(
         [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
@@ -164,7 +166,7 @@ def run_episodes(
     going = np.ones(len(envs), dtype=bool)
     while going.any():
         actions = policy(observations)
-        for i in np.flatnonzero(going):
+        for i in np.flatnonzero(going).tolist():
             observations[i], gain, terminated, truncated, _ = envs[i].step(actions[i])
             returns[i] += gain
             lengths[i] += 1

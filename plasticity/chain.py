@@ -1,7 +1,8 @@
 """A run's ordered list of remedies, with their state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -10,7 +11,8 @@ from primacy.plasticity.remedies import describe
 from primacy.plasticity.schedule import Schedule
 
 
-class Due(NamedTuple):
+@dataclass(frozen=True)
+class Due:
     """An intervention that is due."""
 
     index: int
@@ -95,7 +97,8 @@ class Chain:
         return min(counts, default=None)
 
     def apply(self, due: Due, fire: Tensor, generators: Callable[[str], Generators]) -> set[str]:
-        """Apply one intervention to the seeds in `fire` (bool [S]); the others that follow networks are told.
+        """Apply one intervention to the seeds in `fire` (bool [S]); the others that follow networks
+        are told.
 
         Returns the names of the edited networks.
         """

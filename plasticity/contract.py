@@ -1,7 +1,8 @@
 """What an agent publishes of its networks, and what a remedy may do with it.
 
-An agent builds `PlasticNetwork`s; a remedy acts on them. Neither names the other. The four kinds of remedy are told apart by
-when they act (the protocols at the end). Every parameter has a leading seed axis S; an ensemble is a second axis E.
+An agent builds `PlasticNetwork`s; a remedy acts on them. Neither names the other. The four kinds of
+remedy are told apart by when they act (the protocols at the end). Every parameter has a leading
+seed axis S; an ensemble is a second axis E.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,18 +21,21 @@ Group = Literal["encoder", "torso", "head"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """The build-time description of a multi-layer perceptron; remedies of kind Option edit it before parameters exist."""
+    """The build-time description of a multi-layer perceptron; remedies of kind Option edit it
+    before parameters exist."""
 
     hidden_sizes: tuple[int, ...] = (256, 256)
     """Units of each hidden layer."""
     activation: Literal["relu", "crelu", "tanh"] = "relu"
-    """Non-linearity after each hidden layer; crelu is [relu(u), relu(-u)] and doubles the features."""
+    """Non-linearity after each hidden layer; crelu is [relu(u), relu(-u)] and doubles the
+    features."""
     normaliser: Literal["none", "layer_norm"] = "none"
     """What stands between a hidden layer and its non-linearity."""
 
 
 class Moments(NamedTuple):
-    """Views of the optimiser's state for one parameter; edits on them are edits of the optimiser."""
+    """Views of the optimiser's state for one parameter; edits on them are edits of the
+    optimiser."""
 
     mean: Tensor
     variance: Tensor
@@ -40,7 +44,8 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True)
 class Edge:
-    """Where a layer's units go: unit i feeds the rows `unit_map[i]` of the consumer's input axis."""
+    """Where a layer's units go: unit i feeds the rows `unit_map[i]` of the consumer's input
+    axis."""
 
     consumer: str
     unit_map: Tensor  # int64 [units, r]
@@ -50,15 +55,17 @@ class Edge:
 class Layer:
     """One layer of a stack of networks.
 
-    `parameters` are the live tensors by role, weight [S, (E,) in, out] and others [S, (E,) 1, out]; edit them in place only.
-    `initialise(generators)` is the constructor's own function: one generator per seed, a fresh draw of every role.
+    `parameters` are the live tensors by role, weight [S, (E,) in, out] and others [S, (E,) 1, out];
+    edit them in place only. `initialise(generators)` is the constructor's own function: one
+    generator per seed, a fresh draw of every role.
     """
 
     path: str
     kind: Literal["dense", "norm", "scalar"]
     group: Group
     depth: int
-    """0 is the output; mean and log-std heads are both 0; a norm has the depth of the layer it follows."""
+    """0 is the output; mean and log-std heads are both 0; a norm has the depth of the layer it
+    follows."""
     parameters: Mapping[Role, Tensor]
     initialise: Callable[[Generators], dict[Role, Tensor]]
     units: int
@@ -79,13 +86,15 @@ class PlasticNetwork:
     name: str
     layers: tuple[Layer, ...]
     moments: Callable[[str], Moments | None] = field(repr=False)
-    """Optimiser state of a parameter by name; None where the optimiser has none (a target network)."""
+    """Optimiser state of a parameter by name; None where the optimiser has none (a target
+    network)."""
     target: "PlasticNetwork | None" = None
     """The slowly following copy: the same paths, no optimiser state."""
     activations: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = field(
         default=None, repr=False
     )
-    """Post-activations by tap on a batch (observation [S, B, O], action [S, B, A]): [S, (E,) B, units]."""
+    """Post-activations by tap on a batch (observation [S, B, O], action [S, B, A]): [S, (E,) B,
+    units]."""
 
     @property
     def num_seeds(self) -> int:
@@ -123,9 +132,11 @@ def select_networks(
 
 
 def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
-    """The layers a selector names: "all", "head:k" (depth below k), a group ("encoder"), or a glob on paths ("critic.*").
+    """The layers a selector names: "all", "head:k" (depth below k), a group ("encoder"), or a glob
+    on paths ("critic.*").
 
-    A network of a single scalar (the temperature) has no layers to choose from: every selector takes it whole.
+    A network of a single scalar (the temperature) has no layers to choose from: every selector
+    takes it whole.
     """
     if layers == "all" or all(layer.kind == "scalar" for layer in network.layers):
         return list(network.layers)
@@ -154,7 +165,8 @@ def write(value: Tensor, new: Tensor, fire: Tensor) -> None:
 def forget(network: PlasticNetwork, name: str, fire: Tensor) -> None:
     """Zero the optimiser's moments AND step counter of one parameter for the seeds that fire.
 
-    Moments without their counter multiply the next steps by up to 6.6 (bias correction sees an old optimiser).
+    Moments without their counter multiply the next steps by up to 6.6 (bias correction sees an old
+    optimiser).
     """
     moments = network.moments(name)
     if moments is not None:
@@ -165,20 +177,26 @@ def forget(network: PlasticNetwork, name: str, fire: Tensor) -> None:
 class Penalty(Protocol):
     """A term of the loss, inside the compiled update: the sum over parameters, per seed."""
 
-    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]: ...
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """All memory the remedy needs, with a leading seed axis."""
+        ...
 
     def penalty(
         self, network: PlasticNetwork, parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]
     ) -> Tensor:
-        """[S]; `parameters` are the differentiated values by name, not the network's live tensors."""
+        """[S]; `parameters` are the differentiated values by name, not the network's live
+        tensors."""
         ...
 
 
 @runtime_checkable
 class StepRule(Protocol):
-    """Acts inside the compiled update with fixed shapes, before and after each optimiser step of a network."""
+    """Acts inside the compiled update with fixed shapes, before and after each optimiser step of a
+    network."""
 
-    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]: ...
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """All memory the remedy needs, with a leading seed axis."""
+        ...
 
     def before_step(
         self,
@@ -188,7 +206,8 @@ class StepRule(Protocol):
         learning_rate: float,
         state: Mapping[str, Tensor],
     ) -> Tensor:
-        """The value that the optimiser's step starts from (pure; the value itself where the rule has no say)."""
+        """The value that the optimiser's step starts from (pure; the value itself where the rule
+        has no say)."""
         ...
 
     def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
@@ -200,7 +219,8 @@ class Intervention(Protocol):
     """An edit between updates: eager, in place, per seed."""
 
     def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
-        """All memory the remedy will ever need, as tensors with a leading seed axis; checkpoints store it as it is."""
+        """All memory the remedy will ever need, as tensors with a leading seed axis; checkpoints
+        store it as it is."""
         ...
 
     def apply(
@@ -210,7 +230,8 @@ class Intervention(Protocol):
         fire: Tensor,
         generators: Callable[[str], Generators],
     ) -> set[str]:
-        """Edit the seeds in `fire` (bool [S]); `generators(path)` are this event's own, one per seed.
+        """Edit the seeds in `fire` (bool [S]); `generators(path)` are this event's own, one per
+        seed.
 
         Returns the names of the networks that were edited, for the agent's `on_edit`.
         """
@@ -220,4 +241,6 @@ class Intervention(Protocol):
 class Option(Protocol):
     """A build-time choice: edits the description of a network before its parameters exist."""
 
-    def build(self, network: str, architecture: Architecture, inputs: int) -> Architecture: ...
+    def build(self, network: str, architecture: Architecture, inputs: int) -> Architecture:
+        """The architecture of this network (inputs features wide) with the option taken."""
+        ...

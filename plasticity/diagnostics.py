@@ -1,7 +1,8 @@
 """What is measured on networks: read-only functions that give one number per seed.
 
-Activations are post-non-linearity, [S, (E,) B, units]; members of an ensemble are measured one by one and averaged. Names carry
-their definition, since the field uses one word for several ("stable rank" for three).
+Activations are post-non-linearity, [S, (E,) B, units]; members of an ensemble are measured one by
+one and averaged. Names carry their definition, since the field uses one word for several ("stable
+rank" for three).
 """
 
 from collections.abc import Callable, Mapping
@@ -27,12 +28,14 @@ def dormant(threshold: float) -> Measure:
 
 
 def dead(h: Tensor) -> Tensor:
-    """Share of units that are 0 on every sample of the batch (ReLU kinds; depends on the batch size)."""
+    """Share of units that are 0 on every sample of the batch (ReLU kinds; depends on the batch
+    size)."""
     return (h == 0).all(-2).float().mean(-1)
 
 
 def fau(h: Tensor) -> Tensor:
-    """Fraction of active units: share of non-zero activations over units and samples (Ma et al. 2024)."""
+    """Fraction of active units: share of non-zero activations over units and samples (Ma et al.
+    2024)."""
     return (h != 0).float().mean((-2, -1))
 
 
@@ -46,14 +49,16 @@ def _shares(singular: Tensor) -> Tensor:
 
 
 def erank(singular: Tensor) -> Tensor:
-    """Effective rank exp(-sum p log p), p = s / sum s (Roy and Vetterli 2007); 0 for features that are all 0."""
+    """Effective rank exp(-sum p log p), p = s / sum s (Roy and Vetterli 2007); 0 for features that
+    are all 0."""
     p = _shares(singular)
     entropy = -torch.special.xlogy(p, p).sum(-1)
     return torch.where(singular.sum(-1) > 0, entropy.exp(), torch.zeros_like(entropy))
 
 
 def srank_99(singular: Tensor) -> Tensor:
-    """Least k whose largest singular values hold 99% of their sum (Kumar et al. 2020, delta = 0.01)."""
+    """Least k whose largest singular values hold 99% of their sum (Kumar et al. 2020, delta =
+    0.01)."""
     held = _shares(singular).cumsum(-1)
     # A rounding slack, so that 0.99 exactly reached counts as reached in float32.
     count = (held < 0.99 - 1e-6).sum(-1) + 1
@@ -82,7 +87,8 @@ RANKS: dict[str, Measure] = {
 
 
 def weight_norm(layer: Layer) -> Tensor:
-    """Frobenius norm of the weights, without biases, [S]; the root mean square over ensemble members."""
+    """Frobenius norm of the weights, without biases, [S]; the root mean square over ensemble
+    members."""
     weight = layer.parameters["weight"]
     return _member_norm(weight)
 
@@ -93,7 +99,8 @@ def _member_norm(value: Tensor) -> Tensor:
 
 
 def dist_init(layer: Layer, initial: Mapping[str, Tensor]) -> Tensor:
-    """||theta - theta0||_2 over the weights of a layer, [S]; the root mean square over ensemble members."""
+    """||theta - theta0||_2 over the weights of a layer, [S]; the root mean square over ensemble
+    members."""
     return _member_norm(layer.parameters["weight"] - initial[layer.names()["weight"]])
 
 
@@ -112,10 +119,11 @@ def _rank_rows(path: str, h: Tensor) -> list[tuple[str, str, Tensor]]:
 def measure(
     network: PlasticNetwork, batch: Mapping[str, Tensor], initial: Mapping[str, Tensor]
 ) -> list[tuple[str, str, Tensor]]:
-    """Rows (layer path, metric, [S]) of one network on a batch; `initial` are its first parameters by name.
+    """Rows (layer path, metric, [S]) of one network on a batch; `initial` are its first parameters
+    by name.
 
-    Ranks cost a singular value decomposition and are taken of the last hidden layer only; they need a batch of at least
-    twice the layer's width.
+    Ranks cost a singular value decomposition and are taken of the last hidden layer only; they need
+    a batch of at least twice the layer's width.
     """
     rows = []
     taps = network.activations(batch) if network.activations else {}

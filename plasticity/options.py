@@ -32,7 +32,8 @@ class CReLU(_Option):
     """Concatenated ReLU, [relu(u), relu(-u)], after each hidden layer (Abbas et al. 2023)."""
 
     width: Literal["params", "units", "keep"] = "params"
-    """Hidden sizes: nearest parameter count to the plain network, half the units, or as they are."""
+    """Hidden sizes: nearest parameter count to the plain network, half the units, or as they
+    are."""
 
     def build(self, network: str, architecture: Architecture, inputs: int) -> Architecture:
         """The architecture with CReLU and its hidden sizes adjusted."""
@@ -46,9 +47,11 @@ class CReLU(_Option):
 
 
 def _equal_parameters(sizes: tuple[int, ...], inputs: int) -> float:
-    """The factor x on hidden sizes for which the doubled features leave the number of weights as it was.
+    """The factor x on hidden sizes for which the doubled features leave the number of weights as it
+    was.
 
-    With d = inputs * H1 and e = sum of H_i H_{i+1} it solves d x + 2 e x^2 = d + e (the output layers are small).
+    With d = inputs * H1 and e = sum of H_i H_{i+1} it solves d x + 2 e x^2 = d + e (the output
+    layers are small).
     """
     first = inputs * sizes[0]
     inner = sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))

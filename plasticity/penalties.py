@@ -1,4 +1,5 @@
-"""Pulls on the weights: regenerative L2 (Kumar et al. 2023), L2, and decoupled weight decay (Loshchilov and Hutter 2019)."""
+"""Pulls on the weights: regenerative L2 (Kumar et al. 2023), L2, and decoupled weight decay
+(Loshchilov and Hutter 2019)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ def _is_weight(role: Role) -> bool:
 
 @dataclass(frozen=True)
 class L2(_Pull):
-    """Adds strength / 2 * sum theta^2 to each network's loss; norm layers are excluded, biases included."""
+    """Adds strength / 2 * sum theta^2 to each network's loss; norm layers are excluded, biases
+    included."""
 
     def penalty(
         self, network: PlasticNetwork, parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]
@@ -52,10 +54,12 @@ class L2(_Pull):
 
 @dataclass(frozen=True)
 class L2Init(_Pull):
-    """Regenerative regularisation: strength / 2 * sum (theta - theta0)^2 (the authors' code; their paper writes lambda)."""
+    """Regenerative regularisation: strength / 2 * sum (theta - theta0)^2 (the authors' code; their
+    paper writes lambda)."""
 
     decoupled: bool = False
-    """Pull past Adam: theta - learning rate * strength * (theta - theta0) before its step, instead of in the loss."""
+    """Pull past Adam: theta - learning rate * strength * (theta - theta0) before its step, instead
+    of in the loss."""
     follow_resets: bool = True
     """After an intervention on a network its new weights become theta0."""
 
@@ -98,7 +102,13 @@ class L2Init(_Pull):
     def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
         """theta0 does not move."""
 
-    def follow(self, networks: Mapping[str, PlasticNetwork], state: dict[str, Tensor], names: set[str], fire: Tensor) -> None:
+    def follow(
+        self,
+        networks: Mapping[str, PlasticNetwork],
+        state: dict[str, Tensor],
+        names: set[str],
+        fire: Tensor,
+    ) -> None:
         """theta0 <- theta of the edited networks."""
         if not self.follow_resets:
             return
@@ -111,7 +121,8 @@ class L2Init(_Pull):
 
 @dataclass(frozen=True)
 class WeightDecay(_Pull):
-    """AdamW's decay: theta - learning rate * strength * theta before Adam's step; weights only, by role."""
+    """AdamW's decay: theta - learning rate * strength * theta before Adam's step; weights only, by
+    role."""
 
     strength: float = 0.1
     """Factor lambda of the decay (BBF: 0.1)."""

@@ -23,7 +23,8 @@ from primacy.plasticity.schedule import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class ShrinkPerturb(Schedule):
-    """theta <- shrink * theta + perturb * phi, phi a draw of the layer's own initialiser (Ash's public code)."""
+    """theta <- shrink * theta + perturb * phi, phi a draw of the layer's own initialiser (Ash's
+    public code)."""
 
     shrink: float = 0.8
     """Share of the old weights, lambda, in [0, 1]."""
@@ -36,7 +37,8 @@ class ShrinkPerturb(Schedule):
     source: Literal["fresh", "initial"] = "fresh"
     """phi: a new draw each time, or the run's own initial weights (Hare & Tortoise's code)."""
     target: Literal["same", "own", "copy", "keep"] = "same"
-    """Target network: shrunk and moved by the same draw, by one of its own, a copy of the new online layers, or kept."""
+    """Target network: shrunk and moved by the same draw, by one of its own, a copy of the new
+    online layers, or kept."""
     preserve_variance: bool = False
     """Use perturb = sqrt(1 - shrink^2), which keeps the weights' scale."""
 
@@ -63,7 +65,11 @@ class ShrinkPerturb(Schedule):
         return 1.0 - self.shrink if self.perturb is None else self.perturb
 
     def _draw(
-        self, layer: Layer, state: dict[str, Tensor], generators: Callable[[str], Generators], key: str
+        self,
+        layer: Layer,
+        state: dict[str, Tensor],
+        generators: Callable[[str], Generators],
+        key: str,
     ) -> dict[Role, Tensor]:
         if self.source == "initial":
             return {role: state[name] for role, name in layer.names().items()}

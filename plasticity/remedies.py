@@ -1,4 +1,5 @@
-"""The remedies by name, and their text form: "reset:every=200000,unit=env_steps,networks=critic+actor"."""
+"""The remedies by name, and their text form:
+"reset:every=200000,unit=env_steps,networks=critic+actor"."""
 
 import types
 from dataclasses import MISSING, fields
@@ -22,7 +23,8 @@ REMEDIES: dict[str, type] = {
     "layer-norm": LayerNorm,
 }
 
-# Inclusive bounds of the numeric fields, by field name; the same name means the same thing in every remedy.
+# Inclusive bounds of the numeric fields, by field name; the same name means the same thing in every
+# remedy.
 BOUNDS = {
     "every": (1, None),
     "offset": (0, None),

@@ -21,7 +21,8 @@ from primacy.plasticity.schedule import Schedule
 class Reset(Schedule):
     """Give layers back to their initialiser: a fresh draw, with the optimiser as on the first day.
 
-    With the defaults the whole agent starts over and only replay stays: actor, critics, target and temperature.
+    With the defaults the whole agent starts over and only replay stays: actor, critics, target and
+    temperature.
     """
 
     networks: tuple[str, ...] = ("all",)
@@ -29,7 +30,8 @@ class Reset(Schedule):
     layers: str = "all"
     """Layers of them: all, head:K (the last K), encoder, torso, head, or a pattern on paths."""
     target: Literal["reset", "copy", "keep"] = "reset"
-    """Target network: the same new draw, a copy of the online layers (the same here), or left as it is."""
+    """Target network: the same new draw, a copy of the online layers (the same here), or left as it
+    is."""
     optimiser: Literal["reset", "keep", "all"] = "reset"
     """Adam's moments and step counters: of the reset layers, of none, or of the whole network."""
 
@@ -67,7 +69,8 @@ class Reset(Schedule):
 
 
 def copy_to_target(network: PlasticNetwork, paths: set[str], fire: Tensor) -> None:
-    """target <- online for these layers and the seeds in `fire`; other layers of the target are kept."""
+    """target <- online for these layers and the seeds in `fire`; other layers of the target are
+    kept."""
     if network.target is None:
         return
     for online, target in zip(network.layers, network.target.layers, strict=True):

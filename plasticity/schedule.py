@@ -1,4 +1,5 @@
-"""When an intervention fires: pure functions of a counter, so that nothing about a schedule needs saving."""
+"""When an intervention fires: pure functions of a counter, so that nothing about a schedule needs
+saving."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,13 +14,15 @@ class Schedule:
     every: int
     """Interval, in `unit`."""
     unit: Unit = "gradient_steps"
-    """What is counted: gradient_steps, env_steps (agent decisions) or frames (before action repeat)."""
+    """What is counted: gradient_steps, env_steps (agent decisions) or frames (before action
+    repeat)."""
     offset: int = 0
     """Where counting starts, in `unit`."""
     until: int | None = None
     """Last count at which it may fire, in `unit` (default: the end of the run)."""
     leave: int = 1
-    """Fires only if at least this much of the run is left, in `unit`; `leave` = `every` is BBF's rule."""
+    """Fires only if at least this much of the run is left, in `unit`; `leave` = `every` is BBF's
+    rule."""
 
     def event(self, count: int, total: int) -> int | None:
         """The number of the event that is due at this count (1 is the first), or None."""

@@ -1,4 +1,5 @@
-"""Hare & Tortoise (Lee et al. 2024): a slow average follows the network, which is set back to it now and then."""
+"""Hare & Tortoise (Lee et al. 2024): a slow average follows the network, which is set back to it
+now and then."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class HareTortoise(Schedule):
     networks: tuple[str, ...] = ("critic",)
     """Networks: all, or names joined by +. A single scalar (the temperature) has no tortoise."""
     shadow: Literal["own", "target"] = "own"
-    """The tortoise: an average of its own, or the agent's target network (decay is then the target's)."""
+    """The tortoise: an average of its own, or the agent's target network (decay is then the
+    target's)."""
     optimiser: Literal["keep", "reset"] = "keep"
     """Adam's moments and counters at the copy."""
 
@@ -77,7 +79,8 @@ class HareTortoise(Schedule):
     ) -> set[str]:
         """theta <- tau for the seeds in `fire`; the agent's target network stays as it is.
 
-        A copy before 1 / (1 - decay) steps of averaging would nearly be a reset to the initial weights and is left out.
+        A copy before 1 / (1 - decay) steps of averaging would nearly be a reset to the initial
+        weights and is left out.
         """
         edited = set()
         for network in self._networks(networks):
@@ -96,7 +99,13 @@ class HareTortoise(Schedule):
             edited.add(network.name)
         return edited
 
-    def follow(self, networks: Mapping[str, PlasticNetwork], state: dict[str, Tensor], names: set[str], fire: Tensor) -> None:
+    def follow(
+        self,
+        networks: Mapping[str, PlasticNetwork],
+        state: dict[str, Tensor],
+        names: set[str],
+        fire: Tensor,
+    ) -> None:
         """Another remedy edited these networks: the tortoise starts over from the edited weights.
 
         Left alone it would carry the old weights back at its next copy and undo the reset.

@@ -1,6 +1,7 @@
 """The replay buffer of all agents: S lanes of packed rows in one tensor, used as a ring."""
 
-import os
+import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from primacy.replay.layout import Layout
 
 
 class ReplayError(ValueError):
-    """The buffer cannot be made, or cannot give what was asked of it."""
+    """The buffer cannot be made, or does not hold what was asked of it."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -19,64 +20,93 @@ class ReplayError(ValueError):
 
 
 class Batch(NamedTuple):
-    """Sampled transitions [S, ..., B, ...]; `reward` and `discount` are those of the n-step return."""
+    """Sampled transitions; `reward` and `discount` are those of the n-step return."""
 
-    observation: Tensor
-    action: Tensor
-    reward: Tensor
-    discount: Tensor
-    next_observation: Tensor
+    observation: Tensor  # [S, ..., B, O]
+    action: Tensor  # [S, ..., B, A]
+    reward: Tensor  # [S, ..., B]: sum of discount**i * reward_i over the k steps of the window
+    discount: Tensor  # [S, ..., B]: discount**k, or 0 where the window ends in termination
+    next_observation: Tensor  # [S, ..., B, O]: after the window's last step
+
+
+def nbytes(layout: Layout, lanes: int, capacity: int) -> int:
+    """Bytes that a full buffer takes."""
+    return 4 * layout.width * lanes * capacity
 
 
 def describe(layout: Layout, lanes: int, capacity: int) -> str:
     """The size of a buffer in words, for printing before it is allocated."""
-    size = 4 * layout.width * lanes * capacity
-    return f"replay: {lanes} x {capacity:,} transitions, {size / 1e9:.2f} GB"
+    size = nbytes(layout, lanes, capacity) / 1e9
+    return f"replay: {lanes} x {capacity:,} transitions, {size:.2f} GB when full"
 
 
-def _available_memory() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that a new buffer may take, or None where the system does not say.
+
+    Linux counts caches that it would give up (MemAvailable); free pages alone say far too little.
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    found = (
+        re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text()) if meminfo.exists() else None
+    )
+    return 1024 * int(found[1]) if found else None
 
 
 class Replay:
-    """Rows float32 [S, capacity, width]; every lane holds the same number of transitions."""
+    """The last `capacity` transitions of S lanes, rows float32 [S, capacity, width].
+
+    All lanes hold equally many. Ages count from the oldest transition held (0) to the newest
+    (size - 1); whatever decides which transitions to draw only has to know ages.
+    """
 
     def __init__(
         self, layout: Layout, lanes: int, capacity: int, device: str | torch.device = "cpu"
     ) -> None:
-        """Raises ReplayError where the machine has not that much memory."""
-        size = 4 * layout.width * lanes * capacity
+        """Claims its memory as it fills (on a CPU). Raises ReplayError where that would not fit."""
         self.device = torch.device(device)
-        if self.device.type == "cpu" and size > _available_memory():
+        free = free_bytes(self.device)
+        if free is not None and nbytes(layout, lanes, capacity) > free:
             raise ReplayError(
-                f"{describe(layout, lanes, capacity)}: only {_available_memory() / 1e9:.2f} GB are free",
-                "lower --replay-capacity or train fewer --seeds in one process",
+                f"{describe(layout, lanes, capacity)}, but only {free / 1e9:.2f} GB are free",
+                "lower --replay-capacity, or train fewer --seeds in one process",
             )
         self.layout = layout
-        self.lanes = lanes
         self.capacity = capacity
         self.total = 0
         """Transitions ever added, per lane."""
         self.rows = torch.empty(lanes, capacity, layout.width, device=self.device)
         self._flat = self.rows.view(lanes * capacity, layout.width)
-        self._lane_start = torch.arange(lanes, device=self.device) * capacity
+        self._outcomes = self._flat[:, layout.outcome]
+        self._lane_starts = torch.arange(lanes, device=self.device) * capacity
+
+    @property
+    def lanes(self) -> int:
+        """S."""
+        return len(self.rows)
 
     @property
     def size(self) -> int:
         """Transitions held, per lane."""
         return min(self.total, self.capacity)
 
-    def add(self, rows: np.ndarray) -> None:
-        """Append one row per lane, [S, width]; the oldest go first once the ring is full."""
-        self.rows[:, self.total % self.capacity] = torch.from_numpy(rows)
-        self.total += 1
+    def add(self, rows: np.ndarray | Tensor) -> None:
+        """Append one row per lane, [S, width]; in a full ring it takes the oldest one's place."""
+        self.extend(rows[:, None])
 
-    def extend(self, rows: np.ndarray) -> None:
-        """Append [n, S, width] rows, in order; n must not exceed the capacity."""
-        stop = self.total + len(rows)
-        positions = torch.arange(self.total, stop) % self.capacity
-        self.rows[:, positions.to(self.device)] = torch.from_numpy(rows).to(self.device).transpose(0, 1)
-        self.total = stop
+    def extend(self, rows: np.ndarray | Tensor) -> None:
+        """Append rows [S, n, width] in order, any number of them."""
+        new = torch.as_tensor(rows)
+        if new.ndim != 3 or (len(new), new.shape[2]) != (self.lanes, self.layout.width):
+            wanted = [self.lanes, "n", self.layout.width]
+            raise ValueError(f"rows must be {wanted}, not {list(new.shape)}")
+        while new.shape[1]:
+            position = self.total % self.capacity
+            fitting = min(new.shape[1], self.capacity - position)
+            self.rows[:, position : position + fitting] = new[:, :fitting]
+            new = new[:, fitting:]
+            self.total += fitting
 
     def sample(
         self,
@@ -85,57 +115,63 @@ class Replay:
         discount: float = 0.99,
         first: int | None = None,
     ) -> Batch:
-        """Transitions at uniforms float64 [S, ..., B] in [0, 1), with replacement.
+        """Transitions drawn by uniforms float64 [S, ..., B] in [0, 1), with replacement.
 
-        Every transition held is a valid start. A window of n steps ends early where the episode terminates or is
-        truncated and at the newest transition; it then bootstraps from that step's next observation with discount**k of
-        its k steps (0 after termination). `first` samples from the first transitions ever added only.
+        Every transition held is equally likely to start a window; see `at` for the rest. `first`
+        samples as if the buffer held only the first transitions that were ever added.
 
-        Raises ReplayError for an empty buffer, or where the first transitions are not held (any more).
+        Raises ReplayError for an empty buffer, or where it does not hold the first transitions.
         """
-        age = self._ages(uniforms, first)
-        start = self._at(age)
-        rows = self.layout.views(self._gather(start))
-        if n_step == 1:
-            factor = discount * (1.0 - rows.terminated)
-            return Batch(rows.observation, rows.action, rows.reward, factor, rows.next_observation)
-        return self._n_step(age, rows.observation, rows.action, n_step, discount)
-
-    def _ages(self, uniforms: Tensor, first: int | None) -> Tensor:
-        """Positions in order of age (0 the oldest held), int64 like `uniforms`."""
-        held = self.size if first is None else first
-        if held < 1 or held > self.size or (first is not None and self.total > self.capacity):
+        count = self.size if first is None else first
+        if not 0 < count <= self.size or (first is not None and self.total > self.capacity):
+            wanted = "a transition" if first is None else f"the first {first:,}"
             raise ReplayError(
-                f"replay cannot sample from {held} transitions: it holds {self.size} of {self.total}",
+                f"replay cannot sample {wanted}: it holds {self.size:,} of {self.total:,} added",
                 "collect more transitions first, or raise --replay-capacity",
             )
-        return (uniforms.to(self.device) * held).long().clamp_(max=held - 1)
+        if uniforms.dtype != torch.float64:
+            # In float32 a product could round up to `count`; in float64 it never does.
+            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
+        ages = (uniforms.to(self.device) * count).long()
+        return self.at(ages, n_step, discount, newest=count - 1)
 
-    def _at(self, age: Tensor) -> Tensor:
-        """Flat row numbers of ages [S, ...]."""
-        oldest = self.total - self.size
-        lanes = self._lane_start.view(-1, *([1] * (age.ndim - 1)))
-        return (age + oldest) % self.capacity + lanes
-
-    def _gather(self, flat: Tensor) -> Tensor:
-        return self._flat.index_select(0, flat.view(-1)).view(*flat.shape, self.layout.width)
-
-    def _n_step(
-        self, age: Tensor, observation: Tensor, action: Tensor, n_step: int, discount: float
+    def at(
+        self, ages: Tensor, n_step: int = 1, discount: float = 0.99, newest: int | None = None
     ) -> Batch:
-        reward = torch.zeros(age.shape, device=self.device)
-        last = age.clone()
-        steps = torch.zeros_like(age)
-        going = torch.ones_like(age, dtype=torch.bool)
-        for k in range(n_step):
-            # Rows past the end of a window are read (clamped) but never used.
-            position = (age + k).clamp_(max=self.size - 1)
-            parts = self.layout.views(self._gather(self._at(position)))
-            reward += torch.where(going, discount**k * parts.reward, 0.0)
-            last = torch.where(going, position, last)
-            steps += going
-            ended = (parts.terminated + parts.truncated) > 0
-            going = going & ~ended & (age + k < self.size - 1)
-        end = self.layout.views(self._gather(self._at(last)))
-        factor = torch.pow(discount, steps.double()).float() * (1.0 - end.terminated)
-        return Batch(observation, action, reward, factor, end.next_observation)
+        """The transitions of ages int64 [S, ..., B], each with its window of n_step steps.
+
+        A window ends early where the episode terminates or is truncated, and at the age `newest`
+        (default: the newest held). It bootstraps from its own last step, by discount**k after k
+        steps; after termination by 0 (Sutton and Barto 2018, equation 7.1).
+        """
+        start = self.layout.views(self._gather(self._flat, ages))
+        if n_step == 1:
+            factor = discount * (1.0 - start.terminated)
+            return Batch(
+                start.observation, start.action, start.reward, factor, start.next_observation
+            )
+        newest = self.size - 1 if newest is None else newest
+        reward, length = self._windows(ages, n_step, discount, newest)
+        last = self.layout.views(self._gather(self._flat, ages + length - 1))
+        factor = (discount ** length.double()).float() * (1.0 - last.terminated)
+        return Batch(start.observation, start.action, reward, factor, last.next_observation)
+
+    def _windows(
+        self, ages: Tensor, n_step: int, discount: float, newest: int
+    ) -> tuple[Tensor, Tensor]:
+        """Discounted reward float32 and number of steps int64 of the windows from `ages` on."""
+        steps = torch.arange(n_step, device=self.device)
+        reached = ages.unsqueeze(-1) + steps
+        outcomes = self._gather(self._outcomes, reached.clamp(max=newest))
+        ended = outcomes[..., 1:].any(-1) | (reached >= newest)
+        length = 1 + (ended[..., :-1].cumsum(-1) == 0).sum(-1)
+        inside = steps < length.unsqueeze(-1)
+        # Summed in float64, so that the order of the sum cannot show in the float32 result.
+        rewards = outcomes[..., 0].double().where(inside, 0.0)
+        return (rewards * discount ** steps.double()).sum(-1).float(), length
+
+    def _gather(self, table: Tensor, ages: Tensor) -> Tensor:
+        """The rows of `table` [S * capacity, W] at ages [S, ...], as [S, ..., W]."""
+        lanes = self._lane_starts.view(-1, *([1] * (ages.ndim - 1)))
+        positions = (ages + (self.total - self.size)) % self.capacity + lanes
+        return table.index_select(0, positions.flatten()).view(*ages.shape, table.shape[1])

@@ -1,49 +1,85 @@
 """The journal: every transition of a run, written once, in step order, in segments of raw rows.
 
-A segment is a file of little-endian float32 rows [S, width] behind a header of 4,096 bytes (JSON, padded). Which step lies in
-which segment is a function of the step alone, so that a run that was cut back and went on has the same bytes as one that
-never stopped.
+A segment is a file of records (float32 rows [S, width], little-endian) behind one line of JSON that
+says what they are. Which step lies in which segment is a function of the step alone, so a run that
+was cut back and went on has the same bytes as one that never stopped. Reading changes nothing on
+disk: a record torn by a crash is not counted, and the next append or `truncate` cuts it off.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from io import BufferedWriter
 from pathlib import Path
+from typing import Any, Self, cast
 
 import numpy as np
 
 from primacy.replay.buffer import Replay
 from primacy.replay.layout import Layout
 
-HEADER_BYTES = 4096
 SEGMENT_STEPS = 100_000
-CHUNK_STEPS = 4096
+BUFFER_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 24
+HEADER_BYTES = 4096
+"""A header is padded to a multiple of this, so that records can be mapped into memory."""
+
+RECORD = "<f4 [seed, observation|action|reward|terminated|truncated|next_observation]"
 
 
-class JournalFault(OSError):
+class JournalFault(RuntimeError):
     """The journal on disk cannot be read or written as asked."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-def _segment(folder: Path, number: int) -> Path:
-    return folder / f"{number:06d}.rows"
-
 
 def _damaged(path: Path, what: str) -> JournalFault:
     return JournalFault(
-        f"{path}: {what}", "restore the journal from a copy, or start the run anew in another --out"
+        f"{path}: {what}", "restore the journal from a copy, or start anew in another --out"
     )
 
 
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """Turns what the operating system reports into a fault."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalFault(
+            f"{path}: {error.strerror}",
+            "free some space or mend the permissions, then repeat the command: the run goes on",
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    """Put a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _path(folder: Path, segment: int) -> Path:
+    return folder / f"{segment:06d}.rows"
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    with _faults_of(path), path.open("rb") as file:
+        line = file.readline(1 << 20)
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise _damaged(path, "its first line is not the header of a journal") from error
+
+
 class Journal:
-    """A folder of segments, open for appending at its end."""
+    """A folder of segments, open for reading and for appending at its end."""
 
     def __init__(
         self,
@@ -52,153 +88,213 @@ class Journal:
         seeds: Sequence[int],
         segment_steps: int = SEGMENT_STEPS,
     ) -> None:
-        """Open or create; a torn last record is dropped. Raises JournalFault for another layout or other seeds."""
+        """The journal in `folder`, which may not exist yet.
+
+        Raises JournalFault for another layout, seeds or segment length than those that wrote it,
+        for missing segments, and for lost bytes in any but the last.
+        """
         self.folder = folder
-        self.record_bytes = 4 * len(seeds) * layout.width
+        self.layout = layout
+        self.seeds = tuple(seeds)
         self.segment_steps = segment_steps
-        self._shape = (len(seeds), layout.width)
-        header = {
-            "format": "primacy journal 1",
-            "observation_size": layout.observation_size,
-            "action_size": layout.action_size,
-            "seeds": list(seeds),
-            "segment_steps": segment_steps,
-        }
-        self._header = json.dumps(header).encode().ljust(HEADER_BYTES)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = None
+        self._shape = (len(self.seeds), layout.width)
+        self._record_bytes = 4 * len(self.seeds) * layout.width
+        self._file: BufferedWriter | None = None
         self._steps = self._count()
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """A journal that exists, with the layout and the seeds that it names itself."""
+        header = _read_header(_path(folder, 0))
+        try:
+            layout = Layout(header["observation_size"], header["action_size"])
+            return cls(folder, layout, header["seeds"], header["segment_steps"])
+        except KeyError as error:
+            raise _damaged(_path(folder, 0), f"its header lacks {error}") from error
 
     def __len__(self) -> int:
         """Env steps in the journal, buffered ones included."""
         return self._steps
 
-    def _count(self) -> int:
-        """Whole records on disk, with headers and the lengths of all but the last segment checked."""
-        numbers = sorted(int(path.stem) for path in self.folder.glob("*.rows"))
-        for expected, number in enumerate(numbers):
-            if number != expected:
-                raise _damaged(_segment(self.folder, expected), "this segment is missing")
-        total = 0
-        for number in numbers:
-            path = _segment(self.folder, number)
-            size = path.stat().st_size
-            if size < HEADER_BYTES and number == numbers[-1]:
-                path.unlink()  # Torn while it was begun: it holds no record.
-                break
-            self._check_header(path)
-            records = (size - HEADER_BYTES) // self.record_bytes
-            if number < numbers[-1] and records != self.segment_steps:
-                raise _damaged(path, f"{records} records where {self.segment_steps} belong")
-            total += records
-        return total
+    # What lies on disk
 
-    def _check_header(self, path: Path) -> None:
-        with path.open("rb") as file:
-            found = file.read(HEADER_BYTES)
-        if found != self._header:
-            raise JournalFault(
-                f"{path} was written with another layout or other seeds",
-                "use the configuration that wrote it, or another --out",
-            )
+    def _header_fields(self, segment: int) -> dict[str, Any]:
+        return {
+            "format": "primacy journal 1",
+            "record": RECORD,
+            **asdict(self.layout),
+            "seeds": list(self.seeds),
+            "segment_steps": self.segment_steps,
+            "segment": segment,
+        }
+
+    def _header(self, segment: int) -> bytes:
+        line = json.dumps(self._header_fields(segment)).encode()
+        return line.ljust(-(-(len(line) + 1) // HEADER_BYTES) * HEADER_BYTES - 1) + b"\n"
+
+    def _position(self, step: int) -> tuple[int, int]:
+        """Segment, and byte in it, where the record of an env step begins."""
+        segment, offset = divmod(step, self.segment_steps)
+        return segment, len(self._header(segment)) + offset * self._record_bytes
+
+    def _segments(self) -> list[Path]:
+        with _faults_of(self.folder):
+            if not self.folder.exists():
+                return []
+            return sorted(path for path in self.folder.iterdir() if path.suffix == ".rows")
+
+    def _count(self) -> int:
+        """Whole records on disk."""
+        steps = 0
+        paths = self._segments()
+        for segment, path in enumerate(paths):
+            if path != _path(self.folder, segment):
+                raise _damaged(_path(self.folder, segment), "this segment is missing")
+            last = segment == len(paths) - 1
+            size = path.stat().st_size - len(self._header(segment))
+            if size < 0 and last:
+                break  # Torn while it was begun: it holds no record.
+            self._check_header(path, segment)
+            records, torn = divmod(size, self._record_bytes)
+            full = (records, torn) == (self.segment_steps, 0)
+            if not full and (not last or records >= self.segment_steps):
+                raise _damaged(path, f"{records} env steps where {self.segment_steps} belong")
+            steps += records
+        return steps
+
+    def _check_header(self, path: Path, segment: int) -> None:
+        found = _read_header(path)
+        for name, wanted in self._header_fields(segment).items():
+            if found.get(name) != wanted:
+                raise JournalFault(
+                    f"{path} was written with {name} {found.get(name)}, not {wanted}",
+                    "use the settings that wrote it, or another --out",
+                )
+
+    def _demand(self, steps: int) -> None:
+        if steps > self._steps:
+            raise _damaged(self.folder, f"{self._steps} env steps where at least {steps} belong")
+
+    # Writing
 
     def append(self, rows: np.ndarray) -> None:
-        """Add the rows [S, width] of one env step (buffered)."""
+        """Add the rows float32 [S, width] of one env step (buffered).
+
+        After a JournalFault the same step may be appended again, once there is room.
+        """
         if rows.shape != self._shape or rows.dtype != np.float32:
             raise ValueError(f"rows are float32 {self._shape}, not {rows.dtype} {rows.shape}")
-        number, offset = divmod(self._steps, self.segment_steps)
-        if self._file is None or offset == 0:
-            self._open(number)
-        assert self._file is not None
-        self._file.write(rows.astype("<f4", copy=False).tobytes())
+        file = self._file
+        if file is None or self._steps % self.segment_steps == 0:
+            file = self._begin()
+        with _faults_of(self.folder):
+            file.write(np.ascontiguousarray(rows, dtype="<f4").data)
         self._steps += 1
 
-    def _open(self, number: int) -> None:
+    def _begin(self) -> BufferedWriter:
+        """Open the segment of the next record, cut to the records before it."""
+        self.sync()  # Closing alone would drop what does not fit on the disk.
         self.close()
-        path = _segment(self.folder, number)
-        fresh = not path.exists()
-        self._file = path.open("ab", buffering=1 << 18)
-        if fresh:
-            self._file.write(self._header)
+        segment, position = self._position(self._steps)
+        header = self._header(segment)
+        path = _path(self.folder, segment)
+        with _faults_of(path):
+            if position == len(header):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(header)
+                _sync(path)
+                _sync(self.folder)
+            file = cast(BufferedWriter, path.open("ab", buffering=BUFFER_BYTES))
+            file.truncate(position)
+        self._file = file
+        return file
 
     def flush(self) -> None:
         """Hand everything to the operating system: it survives the death of this process."""
         if self._file is not None:
-            self._file.flush()
+            with _faults_of(self.folder):
+                self._file.flush()
 
     def sync(self) -> None:
-        """Put everything on the disk."""
+        """Put everything on the disk: it survives a power cut."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
-    def truncate(self, steps: int) -> None:
-        """Drop what lies after the first `steps` env steps. Raises JournalFault where fewer are there."""
-        self.close()
-        if steps > self._steps:
-            raise _damaged(self.folder, f"holds {self._steps} env steps, not {steps}")
-        number, offset = divmod(steps, self.segment_steps)
-        for path in self.folder.glob("*.rows"):
-            if int(path.stem) > number or (int(path.stem) == number and offset == 0):
-                path.unlink()
-            elif int(path.stem) == number:
-                os.truncate(path, HEADER_BYTES + offset * self.record_bytes)
-        self._steps = steps
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """The rows of env steps start .. stop - 1, float32 [n, S, width]."""
-        self.flush()
-        if not 0 <= start <= stop <= self._steps:
-            raise ValueError(f"steps {start} to {stop} of a journal of {self._steps}")
-        pieces = [np.empty((0, *self._shape), dtype=np.float32)]
-        while start < stop:
-            number, offset = divmod(start, self.segment_steps)
-            count = min(stop - start, self.segment_steps - offset)
-            path = _segment(self.folder, number)
-            with path.open("rb") as file:
-                file.seek(HEADER_BYTES + offset * self.record_bytes)
-                content = file.read(count * self.record_bytes)
-            if len(content) < count * self.record_bytes:
-                raise _damaged(path, "the file is shorter than it was when it was opened")
-            pieces.append(np.frombuffer(content, "<f4").astype(np.float32).reshape(-1, *self._shape))
-            start += count
-        return np.concatenate(pieces)
+            self.flush()
+            with _faults_of(self.folder):
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush and close the open segment; appending opens it again."""
-        if self._file is not None:
-            self._file.close()
+        """Sync and close (appending opens again). What a full disk does not take is dropped."""
+        file = self._file
+        if file is None:
+            return
+        try:
+            self.sync()
+        except JournalFault:
+            with suppress(OSError):
+                file.close()
             self._file = None
+            self._steps = self._count()
+            raise
+        file.close()
+        self._file = None
 
+    def truncate(self, steps: int) -> None:
+        """Drop what lies after the first `steps` env steps.
 
-def chunks(start: int, stop: int, size: int = CHUNK_STEPS) -> Iterator[tuple[int, int]]:
-    """Bounds of consecutive chunks."""
-    for begin in range(start, stop, size):
-        yield begin, min(begin + size, stop)
+        Raises JournalFault where fewer are there.
+        """
+        self._demand(steps)
+        self.close()
+        segment, position = self._position(steps)
+        kept = segment + (steps % self.segment_steps > 0)
+        with _faults_of(self.folder):
+            # The newest go first: a crash half way leaves no gap.
+            for path in reversed(self._segments()[kept:]):
+                path.unlink()
+            if kept > segment:
+                os.truncate(_path(self.folder, segment), position)
+        self._steps = steps
+
+    # Reading
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """The rows of env steps start .. stop - 1, float32 [n, S, width].
+
+        Raises JournalFault where they are not all there.
+        """
+        self._demand(stop)
+        self.flush()
+        rows = np.empty((stop - start, *self._shape), dtype="<f4")
+        step = start
+        while step < stop:
+            segment, position = self._position(step)
+            end = min(stop, (segment + 1) * self.segment_steps)
+            wanted = rows[step - start : end - start]
+            path = _path(self.folder, segment)
+            with _faults_of(path), path.open("rb") as file:
+                file.seek(position)
+                if file.readinto(wanted.data) != wanted.nbytes:
+                    raise _damaged(path, f"it ends before env step {end}")
+            step = end
+        return rows
+
+    def chunks(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """The rows of env steps start .. stop - 1 in pieces that fit in memory."""
+        size = max(1, CHUNK_BYTES // self._record_bytes)
+        for begin in range(start, stop, size):
+            yield self.read(begin, min(begin + size, stop))
 
 
 def refill(replay: Replay, journal: Journal, until: int) -> None:
-    """Make an empty buffer what it was at env step `until`: the last `capacity` transitions of the journal."""
+    """Make a buffer what it was at env step `until`: the last `capacity` ones of the journal."""
     replay.total = max(0, until - replay.capacity)
-    for start, stop in chunks(replay.total, until, min(CHUNK_STEPS, replay.capacity)):
-        replay.extend(journal.read(start, stop))
+    for rows in journal.chunks(replay.total, until):
+        replay.extend(rows.swapaxes(0, 1))
 
 
 def digest(folder: Path, until: int) -> str:
-    """SHA-256 over the first `until` env steps as they lie on disk (a journal's folder, open or not)."""
+    """SHA-256 over the first `until` env steps of a journal: all that replay can hold then."""
     total = hashlib.sha256()
-    number = 0
-    while until > 0:
-        path = _segment(folder, number)
-        try:
-            with path.open("rb") as file:
-                header = json.loads(file.read(HEADER_BYTES))
-                width = 2 * header["observation_size"] + header["action_size"] + 3
-                count = min(until, header["segment_steps"])
-                for begin, end in chunks(0, count):
-                    total.update(file.read(4 * len(header["seeds"]) * width * (end - begin)))
-        except (OSError, json.JSONDecodeError, KeyError) as error:
-            raise _damaged(path, str(error)) from error
-        until -= count
-        number += 1
+    for rows in Journal.open(folder).chunks(0, until):
+        total.update(rows.data)
     return total.hexdigest()

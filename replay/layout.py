@@ -8,22 +8,22 @@ from torch import Tensor
 
 
 class Views(NamedTuple):
-    """The named parts of rows [..., width], without copies."""
+    """The named parts of rows [..., width], without copies; flags are 0.0 or 1.0."""
 
-    observation: Tensor
-    action: Tensor
-    reward: Tensor
-    terminated: Tensor
-    truncated: Tensor
-    next_observation: Tensor
+    observation: Tensor  # [..., O]
+    action: Tensor  # [..., A]
+    reward: Tensor  # [...]
+    terminated: Tensor  # [...]
+    truncated: Tensor  # [...]
+    next_observation: Tensor  # [..., O]
 
 
 @dataclass(frozen=True)
 class Layout:
     """Row = [observation O | action A | reward | terminated | truncated | next observation O].
 
-    The next observation is stored with its transition: it costs memory (1M quadruped rows are 684 MB) and makes a sample
-    one gather, without a case for episode ends or the ring's seam.
+    The next observation is stored with its transition: it costs memory (1M quadruped rows are
+    684 MB) and makes a sample one gather, without a case for episode ends or the ring's seam.
     """
 
     observation_size: int
@@ -34,6 +34,12 @@ class Layout:
         """Numbers in a row."""
         return 2 * self.observation_size + self.action_size + 3
 
+    @property
+    def outcome(self) -> slice:
+        """Where reward, terminated and truncated lie in a row: all that n-step returns read."""
+        start = self.observation_size + self.action_size
+        return slice(start, start + 3)
+
     def pack(
         self,
         observation: np.ndarray,
@@ -43,25 +49,25 @@ class Layout:
         truncated: np.ndarray,
         next_observation: np.ndarray,
     ) -> np.ndarray:
-        """Rows float32 [S, width] of S transitions: observations [S, O], actions [S, A], the others [S]."""
-        rows = np.empty((len(reward), self.width), dtype=np.float32)
-        o, a = self.observation_size, self.action_size
-        rows[:, :o] = observation
-        rows[:, o : o + a] = action
-        rows[:, o + a] = reward
-        rows[:, o + a + 1] = terminated
-        rows[:, o + a + 2] = truncated
-        rows[:, o + a + 3 :] = next_observation
+        """Rows float32 [..., width]: observations [..., O], actions [..., A], the others [...]."""
+        rows = np.empty((*reward.shape, self.width), dtype=np.float32)
+        start, stop = self.outcome.start, self.outcome.stop
+        rows[..., : self.observation_size] = observation
+        rows[..., self.observation_size : start] = action
+        rows[..., start] = reward
+        rows[..., start + 1] = terminated
+        rows[..., start + 2] = truncated
+        rows[..., stop:] = next_observation
         return rows
 
     def views(self, rows: Tensor) -> Views:
-        """The parts of rows [..., width] as views; flags are 0.0 or 1.0."""
-        o, a = self.observation_size, self.action_size
+        """The parts of rows [..., width]."""
+        start, stop = self.outcome.start, self.outcome.stop
         return Views(
-            rows[..., :o],
-            rows[..., o : o + a],
-            rows[..., o + a],
-            rows[..., o + a + 1],
-            rows[..., o + a + 2],
-            rows[..., o + a + 3 :],
+            rows[..., : self.observation_size],
+            rows[..., self.observation_size : start],
+            rows[..., start],
+            rows[..., start + 1],
+            rows[..., start + 2],
+            rows[..., stop:],
         )

@@ -1,1 +1,2 @@
-"""Making and reading runs: the loop, the run folder, sweeps, the command line, statistics and reports."""
+"""Making and reading runs: the loop, the run folder, sweeps, the command line, statistics and
+reports."""

@@ -34,7 +34,8 @@ class Parts:
 
 
 def set_up_torch(config: RunConfig) -> None:
-    """Thread count, and flushing of denormals: dead ReLUs drive Adam's moments into them and slow updates by 1.7."""
+    """Thread count, and flushing of denormals: dead ReLUs drive Adam's moments into them and slow
+    updates by 1.7."""
     torch.set_num_threads(config.threads)
     torch.set_flush_denormal(True)
     if config.device == "cuda" and not torch.cuda.is_available():
@@ -60,9 +61,7 @@ def make_agent(
     remedies = [remedy for text in config.remedies if (remedy := parse(text)) is not None]
     plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
     sizes = {"actor": observation_size, "critic": observation_size + action_size}
-    architectures = {
-        name: options(remedies, name, plain, inputs) for name, inputs in sizes.items()
-    }
+    architectures = {name: options(remedies, name, plain, inputs) for name, inputs in sizes.items()}
     agent = SAC(
         config.sac,
         observation_size,
@@ -83,9 +82,7 @@ def assemble(config: RunConfig) -> Parts:
     lanes = make_lanes(config)
     layout = Layout(lanes.observations.shape[1], lanes.action_size)
     capacity = min(config.replay_capacity, config.env_steps)
-    agent, chain = make_agent(
-        config, randomness, layout.observation_size, layout.action_size
-    )
+    agent, chain = make_agent(config, randomness, layout.observation_size, layout.action_size)
     initial = {
         network.name: {name: value.clone() for name, _, _, value in network.parameters()}
         for network in agent.networks().values()

@@ -1,7 +1,7 @@
 """Checkpoints: what the journal lacks, written to a new name, synced, then published by one rename.
 
-A checkpoint is a safetensors file and a JSON file of the same name. The JSON is written last and holds the tensors' SHA-256,
-so a checkpoint is whole or does not count.
+A checkpoint is a safetensors file and a JSON file of the same name. The JSON is written last and
+holds the tensors' SHA-256, so a checkpoint is whole or does not count.
 """
 
 import hashlib
@@ -40,7 +40,8 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Publish a checkpoint; raises OSError (disk full, read-only) with everything older untouched."""
+    """Publish a checkpoint; raises OSError (disk full, read-only) with everything older
+    untouched."""
     folder.mkdir(exist_ok=True)
     name = f"{checkpoint.env_step:010d}"
     plain = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}

@@ -1,11 +1,13 @@
-"""The console command `primacy`: picks a command, and turns a user's mistakes into two lines and exit code 2."""
+"""The console command `primacy`: picks a command, and turns a user's mistakes into two lines and
+exit code 2."""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-# name: (module, function taking the remaining arguments, one line of help). Modules load on demand: help needs no torch.
+# name: (module, function taking the remaining arguments, one line of help). Modules load on demand:
+# help needs no torch.
 COMMANDS = {
     "train": ("train_command", "train", "train S seeds of an agent on a task; goes on by itself"),
     "evaluate": ("evaluate_command", "evaluate", "fresh episodes of a trained run; table, video"),
@@ -36,7 +38,8 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (0 done, 2 a mistake in what was asked, 1 a failed run)."""
+    """Run one command; returns the exit code (0 done, 2 a mistake in what was asked, 1 a failed
+    run)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         print(usage())

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from primacy.agents.sac import SAC
 from primacy.runs.config import RunConfig
 
-# Compiling takes about as long as this many eager updates; measured with benchmarks/bench_update.py.
+# Compiling takes about as long as this many eager updates; measured with
+# benchmarks/bench_update.py.
 UPDATES_TO_REPAY = 20_000
 
 
@@ -18,18 +19,23 @@ def compiler() -> str | None:
 
 
 def planned_updates(config: RunConfig) -> int:
-    """Gradient steps of the whole run; a function of the configuration, so that a resumed run decides alike."""
+    """Gradient steps of the whole run; a function of the configuration, so that a resumed run
+    decides alike."""
     return config.updates_until(config.env_steps) + config.prime_updates
 
 
 def compile_update(config: RunConfig, agent: SAC, say: Callable[[str], None]) -> None:
-    """Compile the agent's update if the configuration and the machine want it; says in a line if it cannot."""
+    """Compile the agent's update if the configuration and the machine want it; says in a line if it
+    cannot."""
     wanted = config.compile == "always" or (
         config.compile == "auto" and planned_updates(config) >= UPDATES_TO_REPAY
     )
     if not wanted:
         return
     if config.device == "cpu" and compiler() is None:
-        say("no C++ compiler found: updates run uncompiled, about half as fast; install g++ to mend that")
+        say(
+            "no C++ compiler found: updates run uncompiled, about half as fast; "
+            "installing g++ mends that"
+        )
         return
     agent.compile()

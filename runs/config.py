@@ -1,4 +1,5 @@
-"""The configuration of a run: one frozen dataclass, its published settings as functions, and its JSON form."""
+"""The configuration of a run: one frozen dataclass, its published settings as functions, and its
+JSON form."""
 
 import json
 import re
@@ -18,18 +19,21 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run's numbers. Defaults are the study's (SAC on DeepMind Control)."""
+    """Everything that decides a run's numbers. Defaults are the study's (SAC on DeepMind
+    Control)."""
 
     task: str
     """Task, "domain-task" of the DeepMind Control suite: quadruped-run, walker-stand, ..."""
     agent: str = "sac"
-    """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16, resets)."""
+    """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16,
+    resets)."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; S independent agents are trained in one process."""
     replay_ratio: str = "1"
     """Gradient steps per env step: a positive whole number or fraction ("32", "1/2")."""
     remedies: tuple[str, ...] = ()
-    """Remedies in order of application, "name:field=value,...": reset:every=200000,unit=env_steps"""
+    """Remedies in order of application, "name:field=value,...":
+    reset:every=200000,unit=env_steps"""
     env_steps: int = 2_000_000
     """Length of the run in env steps (agent decisions, after action repeat)."""
     start_steps: int = 10_000
@@ -61,7 +65,8 @@ class RunConfig:
     device: str = "cpu"
     """Where networks and replay live: cpu or cuda."""
     compile: Literal["auto", "always", "never"] = "auto"
-    """Compile the update: where a compiler exists and the run is long enough to repay it, or as said."""
+    """Compile the update: where a compiler exists and the run is long enough to repay it, or as
+    said."""
     threads: int = 1
     """CPU threads of this run's tensor operations; runs side by side use the cores better."""
     label: str = ""
@@ -82,18 +87,21 @@ class RunConfig:
         return int(self.keep_checkpoints.removeprefix("every=") or 0)
 
     def updates_until(self, env_step: int) -> int:
-        """Gradient steps of the normal schedule done by the end of an env step, in integer arithmetic."""
+        """Gradient steps of the normal schedule done by the end of an env step, in integer
+        arithmetic."""
         learning = max(0, env_step - self.start_steps + 1)
         return learning * self.ratio.numerator // self.ratio.denominator
 
 
 def sac(task: str) -> RunConfig:
-    """The primacy-bias study's SAC (Nikishin et al. 2022, rl_with_resets configs/sac.py), without resets."""
+    """The primacy-bias study's SAC (Nikishin et al. 2022, rl_with_resets configs/sac.py), without
+    resets."""
     return RunConfig(task=task)
 
 
 def sr_sac(task: str) -> RunConfig:
-    """SR-SAC at replay ratio 16 (D'Oro et al. 2023): a full reset every 2,560,000 gradient steps, DMC15-500k."""
+    """SR-SAC at replay ratio 16 (D'Oro et al. 2023): a full reset every 2,560,000 gradient steps,
+    DMC15-500k."""
     return replace(
         sac(task),
         agent="sr-sac",
@@ -134,7 +142,9 @@ def _check(config: RunConfig) -> None:
     positive += ("prime_transitions",)
     for name in positive:
         if getattr(config, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} must be at least 1", "give a larger number")
+            raise UserError(
+                f"--{name.replace('_', '-')} must be at least 1", "give a larger number"
+            )
     for name in ("prime_updates", "eval_every", "diagnose_every"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
@@ -172,7 +182,8 @@ def _check_agent(config: SACConfig) -> None:
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
-    """Flat, as config.json and the command line have it: the agent's own fields beside the run's."""
+    """Flat, as config.json and the command line have it: the agent's own fields beside the
+    run's."""
     nested = asdict(config)
     agent = nested.pop("sac")
     return json.loads(json.dumps(nested | agent))
@@ -185,7 +196,7 @@ def from_dict(values: dict[str, Any]) -> RunConfig:
     for key in values:
         if key not in known:
             raise UserError(f"config.json has an unknown field {key!r}", near(key, known))
-    tupled = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    tupled: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     agent = SACConfig(**{k: v for k, v in tupled.items() if k in agent_names})
     return RunConfig(**{k: v for k, v in tupled.items() if k not in agent_names}, sac=agent)
 

@@ -9,7 +9,8 @@ BATCH = 512
 
 
 class Diagnostics:
-    """Measures networks on a batch that the gradient step decides; changes nothing and shares no random number."""
+    """Measures networks on a batch that the gradient step decides; changes nothing and shares no
+    random number."""
 
     def __init__(self, parts: Parts, table: Table) -> None:
         self.parts = parts
@@ -18,7 +19,8 @@ class Diagnostics:
         """The last interval in which an intervention was measured."""
 
     def claim(self, env_step: int) -> bool:
-        """Whether the intervention at this env step is measured: the first of each interval, to bound the cost."""
+        """Whether the intervention at this env step is measured: the first of each interval, to
+        bound the cost."""
         interval = env_step // self.parts.config.diagnose_every
         fresh = interval > self.claimed or self.claimed < 0
         self.claimed = max(self.claimed, interval)

@@ -1,4 +1,5 @@
-"""One number for what a run has become: equal for a run that was interrupted and one that never was."""
+"""One number for what a run has become: equal for a run that was interrupted and one that never
+was."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +14,8 @@ TABLES = ("evaluations", "plasticity")
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over parameters, optimiser and remedy state, replay content, evaluations.csv and plasticity.csv."""
+    """SHA-256 over parameters, optimiser and remedy state, replay content, evaluations.csv and
+    plasticity.csv."""
     read(folder)
     found, _ = checkpoints.newest(folder / "checkpoints")
     if found is None:

@@ -1,4 +1,5 @@
-"""What a user is told when a run cannot go on: one line that says what is wrong, one that says what to do."""
+"""What a user is told when a run cannot go on: one line that says what is wrong, one that says what
+to do."""
 
 
 class UserError(Exception):

@@ -63,7 +63,12 @@ class Evaluator:
 
 
 def record(
-    table: Table, seeds: tuple[int, ...], scores: Scores, env_step: int, gradient_step: int, frame: int
+    table: Table,
+    seeds: tuple[int, ...],
+    scores: Scores,
+    env_step: int,
+    gradient_step: int,
+    frame: int,
 ) -> None:
     """One row of evaluations.csv per seed."""
     for seed, returns, lengths in zip(seeds, scores.returns, scores.lengths, strict=True):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -44,7 +45,9 @@ def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[SAC, in
     if at is None:
         found, _ = checkpoints.newest(saved)
         if found is None:
-            raise UserError(f"{folder} has no good checkpoint", "let the run go on until it has one")
+            raise UserError(
+                f"{folder} has no good checkpoint", "let the run go on until it has one"
+            )
     else:
         if at not in checkpoints.steps(saved):
             listing = ", ".join(map(str, checkpoints.steps(saved))) or "none"
@@ -79,7 +82,8 @@ def record_video(config: RunConfig, agent: SAC, path: Path) -> None:
     env = make(config.task, config.action_repeat)
     seed = Randomness(config.seeds).integers("evaluation", FIRST_EVENT, "video")[0]
     observation, _ = env.reset(seed=seed)
-    with imageio.get_writer(path, fps=30, macro_block_size=8) as writer:
+    writer: Any = imageio.get_writer(path, fps=30, macro_block_size=8)
+    with writer:
         done = False
         while not done:
             writer.append_data(env.render())

@@ -1,4 +1,5 @@
-"""The run folder: who may write it, what configuration it belongs to, and what state the run is in."""
+"""The run folder: who may write it, what configuration it belongs to, and what state the run is
+in."""
 
 import json
 import os
@@ -50,7 +51,8 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the package's sources, with + where they were edited since; empty outside a checkout."""
+    """The commit of the package's sources, with + where they were edited since; empty outside a
+    checkout."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return ""
@@ -135,7 +137,7 @@ class RunFolder:
                 "install those versions to go on, or use another --out",
             )
 
-    def write_status(self, state: str, error: str | None = None, **counts: int) -> None:
+    def write_status(self, state: str, counts: dict[str, int], error: str | None = None) -> None:
         """Replace status.json: running, finished, failed or interrupted."""
         write_json(
             self.path / "status.json",

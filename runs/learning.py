@@ -16,13 +16,11 @@ class Learner:
     parts: Parts
     gradient_step: int = 0
 
-    def learn(
-        self, count: int, between: Callable[[], None], first: int | None = None
-    ) -> None:
+    def learn(self, count: int, between: Callable[[], None], first: int | None = None) -> None:
         """`count` updates on replay (on its `first` transitions only, for heavy priming).
 
-        `between` is called where gradient-step interventions may be due inside the block, not at its end: those of
-        the last update belong after the evaluation of the same env step.
+        `between` is called where gradient-step interventions may be due inside the block, not at
+        its end: those of the last update belong after the evaluation of the same env step.
         """
         end = self.gradient_step + count
         while self.gradient_step < end:
@@ -40,8 +38,6 @@ class Learner:
         policy = randomness.source("policy-noise", self.gradient_step, count)
         noise = agent.draw(policy, config.batch_size)
         for k in range(count):
-            batch = replay.sample(
-                uniforms[:, k], config.n_step, config.sac.discount, first=first
-            )
+            batch = replay.sample(uniforms[:, k], config.n_step, config.sac.discount, first=first)
             agent.update(batch, noise[k])
         self.gradient_step += count

@@ -1,4 +1,5 @@
-"""Command-line arguments to a run's configuration; tyro reads the dataclasses, their docstrings are the help."""
+"""Command-line arguments to a run's configuration; tyro reads the dataclasses, their docstrings are
+the help."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ def setting_of(arguments: Sequence[str]) -> str:
 
 
 def parse_train(arguments: Sequence[str], program: str = "primacy train") -> TrainOptions:
-    """The options of `primacy train`. Raises UserError for an agent that does not exist; tyro exits on unknown options."""
+    """The options of `primacy train`. Raises UserError for an agent that does not exist; tyro exits
+    on unknown options."""
     setting = setting_of(arguments)
     if setting not in SETTINGS:
         raise UserError(f"unknown agent {setting!r}", near(setting, list(SETTINGS)))

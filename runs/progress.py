@@ -32,7 +32,8 @@ class Progress:
         self._console.print(f"{self.name}: {line}", markup=False, soft_wrap=True)
 
     def show(self, env_step: int, gradient_step: int) -> None:
-        """Where the run stands. Rates count from the first call, so that start-up does not blur them."""
+        """Where the run stands. Rates count from the first call, so that start-up does not blur
+        them."""
         now = time.monotonic()
         if self._began is None:
             self._began = (now, env_step, gradient_step)

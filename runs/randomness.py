@@ -1,8 +1,9 @@
 """Every random number of a run is a function of (seed, purpose, counter).
 
-A counter-based generator (Philox 4x64: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") is keyed by the
-seed and the purpose and positioned by the counter. Nothing random is ever saved; drawing more for one purpose (evaluating
-twice as often, say) changes no other; and the draws of a seed do not depend on which seeds share its stack.
+A counter-based generator (Philox 4x64: Salmon et al. 2011, "Parallel random numbers: as easy as 1,
+2, 3") is keyed by the seed and the purpose and positioned by the counter. Nothing random is ever
+saved; drawing more for one purpose (evaluating twice as often, say) changes no other; and the draws
+of a seed do not depend on which seeds share its stack.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,8 @@ class Source:
         self.count = count
 
     def _words(self, label: str, per_counter: int) -> np.ndarray:
-        # A whole number of 4-word blocks per counter, so that a counter's numbers do not depend on where a call starts.
+        # A whole number of 4-word blocks per counter, so that a counter's numbers do not depend on
+        # where a call starts.
         blocks = -(-per_counter // 4)
         words = np.empty((len(self.seeds), self.count, blocks * 4), dtype=np.uint64)
         for lane, seed in enumerate(self.seeds):
@@ -62,8 +64,8 @@ class Source:
     def normal(self, label: str, shape: tuple[int, ...]) -> Tensor:
         """Standard normal numbers, float32 [S, count, *shape], by the Box-Muller transform.
 
-        A rejection method would use a varying number of words, and the numbers of a counter would then depend on its
-        neighbours; Box-Muller takes one word for each pair.
+        A rejection method would use a varying number of words, and the numbers of a counter would
+        then depend on its neighbours; Box-Muller takes one word for each pair.
         """
         size = prod(shape)
         words = torch.from_numpy(self._words(label, (size + 1) // 2).view(np.int64))
@@ -82,7 +84,8 @@ class Randomness:
         self.seeds = tuple(seeds)
 
     def generators(self, purpose: str, counter: int, *labels: str) -> list[np.random.Generator]:
-        """One generator per seed; the streams of different counters do not meet within 2**192 numbers."""
+        """One generator per seed; the streams of different counters do not meet within 2**192
+        numbers."""
         return [
             np.random.Generator(
                 np.random.Philox(key=_key(seed, purpose, labels), counter=counter << 192)

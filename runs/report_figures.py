@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from primacy.runs.report_diagnostics import MEAN_Q, layers, value_caps
-from primacy.runs.report_labels import name, remedy_names
+from primacy.runs.report_labels import remedy_name, remedy_names
 from primacy.runs.report_panels import (
     Brush,
     Point,
@@ -123,40 +123,38 @@ def _overview(
     rows = [r for r in numbers.curves if r["task"] == task and r["condition"] in names]
     points = [(names[r["condition"]], r["env_step"], r["mean"], r["low"], r["high"]) for r in rows]
     top = np.nanmax([p[2:5:2] for p in points])
+    worth = _courses(conditions, task, MEAN_Q)
+    steps = [point[1] for point in (*points, *worth)]
+    span, x_title = (min(steps), max(steps)), _x_title(experiment, task)
     panels = [
         curve_panel(
             brush,
             _thinned(points),
             title="",
-            x_title="" if _measured(conditions, task) else _x_title(experiment, task),
+            x_title="" if worth else x_title,
             y_title="return (0 to 1000)",
             height=230,
+            span=span,
             limits=(0.0, min(MAXIMUM_RETURN, 100 * np.ceil(top / 100 + 0.01))),
             marks=list(_marks(conditions, task)),
         )
     ]
-    if _measured(conditions, task):
-        panels.append(_mean_q(brush, experiment, task))
+    if worth:
+        caps = value_caps(conditions, task)
+        cap = f"cap {caps[-1]:,.0f} = largest reward / (1 - discount)" if caps else ""
+        panels.append(
+            curve_panel(
+                brush,
+                worth,
+                title="",
+                x_title=x_title,
+                y_title="mean Q (discounted return)",
+                height=150,
+                span=span,
+                reference=(caps[-1], cap) if caps else None,
+            )
+        )
     return Group(task, panels, conditions, basis(experiment, how, task))
-
-
-def _measured(conditions: Sequence[Condition], task: str) -> bool:
-    return any(MEAN_Q in condition.courses[task] for condition in conditions)
-
-
-def _mean_q(brush: Brush, experiment: Experiment, task: str) -> dict[str, Any]:
-    conditions = experiment.on(task)
-    caps = value_caps(conditions, task)
-    name = f"cap {caps[-1]:,.0f} = largest reward / (1 - discount)" if caps else ""
-    return curve_panel(
-        brush,
-        _courses(conditions, task, MEAN_Q),
-        title="",
-        x_title=_x_title(experiment, task),
-        y_title="mean Q (discounted return)",
-        height=150,
-        reference=(caps[-1], name) if caps else None,
-    )
 
 
 def _courses(conditions: Sequence[Condition], task: str, key: CourseKey) -> list[Point]:
@@ -187,12 +185,12 @@ def _thinned(points: list[Point]) -> list[Point]:
 def _marks(conditions: Sequence[Condition], task: str) -> Iterable[tuple[str, float]]:
     """Where a remedy fired; other events (start, restart, frozen) get no mark."""
     for condition in conditions:
-        remedies = {name(remedy) for remedy in condition.remedies}
+        remedies = {remedy_name(remedy) for remedy in condition.remedies}
         steps = {
             int(step)
             for run in condition.runs[task]
             for step, event in zip(run.events["env_step"], run.events["event"], strict=True)
-            if name(event) in remedies
+            if remedy_name(event) in remedies
         }
         ordered = sorted(steps)
         yield from ((condition.name, ordered[at]) for at in thin(len(ordered)) if ordered)
@@ -303,9 +301,10 @@ def specification(figure: Figure, looks: dict[str, Style]) -> dict[str, Any]:
 
 
 def write(figure: Figure, looks: dict[str, Style], folder: Path) -> None:
-    """FOLDER/NAME.png (two pixels a point) and FOLDER/NAME.svg."""
+    """FOLDER/NAME.svg and FOLDER/NAME.png, two pixels a point unless that is a poster."""
     import vl_convert
 
-    whole = specification(figure, looks)
-    (folder / f"{figure.name}.svg").write_text(vl_convert.vegalite_to_svg(whole), encoding="utf-8")
-    (folder / f"{figure.name}.png").write_bytes(vl_convert.vegalite_to_png(whole, scale=2))
+    drawing = vl_convert.vegalite_to_svg(specification(figure, looks))
+    scale = 2 if sum(len(group.panels) for group in figure.groups) <= 12 else 1
+    (folder / f"{figure.name}.svg").write_text(drawing, encoding="utf-8")
+    (folder / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(drawing, scale=scale))

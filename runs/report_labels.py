@@ -63,14 +63,14 @@ def plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def name(remedy: str) -> str:
-    """The name of a remedy, also where its text stands as an event: reset for "reset:every=2000"."""
+def remedy_name(remedy: str) -> str:
+    """The name of a remedy, also where its text is an event: reset for "reset:every=2000"."""
     return remedy.split(":")[0]
 
 
 def remedy_names(remedies: Sequence[str]) -> str:
     """Names alone: reset + shrink-perturb for ["reset:every=2000", "shrink-perturb:shrink=0.8"]."""
-    return " + ".join(map(name, remedies))
+    return " + ".join(map(remedy_name, remedies))
 
 
 def _remedies(value: list[str], rivals: Sequence[list[str]]) -> str:

@@ -51,9 +51,14 @@ class Report:
         seeds = sum(len(x.seeds) for c in self.study.conditions for x in c.curves.values())
         return (
             f"{', '.join(tasks) if len(tasks) <= 4 else f'{len(tasks)} tasks'}: "
-            f"{len(self.study.conditions)} conditions, {seeds} trained agents in "
-            f"{len(self.study.runs)} run folders."
+            f"{_several(len(self.study.conditions), 'condition')}, "
+            f"{_several(seeds, 'trained agent')} in "
+            f"{_several(len(self.study.runs), 'run folder')}."
         )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def html(report: Report) -> str:

@@ -109,7 +109,9 @@ def _panel(
     import altair as alt
 
     data = _data(("c", "x", "y", "low", "high"), points)
-    whole = alt.layer(*layers, data=data).transform_calculate(condition=brush.label).to_dict()
+    chart = alt.layer(*layers, data=data).transform_calculate(condition=brush.label)
+    # Every part was validated when it was made; validating the whole again takes most of the time.
+    whole = chart.to_dict(validate=False)
     known = whole.pop("datasets")
     for part in [whole, *whole["layer"]]:
         # Altair names its data sets at the top, where a larger figure would not find them.
@@ -142,20 +144,27 @@ def curve_panel(
     y_title: str,
     height: int,
     width: int = 420,
+    span: tuple[float, float] | None = None,
     limits: tuple[float, float] | None = None,
     reference: tuple[float, str] | None = None,
     marks: Sequence[tuple[str, float]] = (),
 ) -> dict[str, Any]:
     """Lines with bands over env steps.
 
-    `limits` are the ends of the y axis (None: fitted, on a log scale where values diverge),
-    `reference` a dashed level and its name, `marks` (condition name, env step) of interventions,
-    drawn as triangles at the bottom.
+    `span` are the ends of the x axis (None: fitted), `limits` those of the y axis (None: fitted, on
+    a log scale where values diverge), `reference` is a dashed level and its name, `marks` are
+    (condition name, env step) of interventions, drawn as triangles at the bottom.
     """
     import altair as alt
 
     y_scale, y_axis = _y_axis([v for p in points for v in p[2:4]], reference, limits)
-    x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(format="~s"))
+    xs = span or (min((p[1] for p in points), default=0), max((p[1] for p in points), default=1))
+    x = alt.X(
+        "x:Q",
+        title=x_title,
+        scale=alt.Scale(domain=xs, zero=False, nice=False),
+        axis=alt.Axis(format="~s"),
+    )
     y = alt.Y("y:Q", title=y_title, scale=y_scale, axis=y_axis)
     base = alt.Chart()
     band = base.mark_area(opacity=0.15, clip=True).encode(

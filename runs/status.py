@@ -23,7 +23,8 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def read_status(run: Path) -> dict:
-    """The content of status.json; state "not started" without one, "unreadable" where it is damaged."""
+    """The content of status.json; state "not started" without one, "unreadable" where it is
+    damaged."""
     try:
         return json.loads((run / "status.json").read_text())
     except FileNotFoundError:

@@ -1,4 +1,5 @@
-"""`primacy sweep`: the cartesian product of options, one run each, side by side on this machine's cores."""
+"""`primacy sweep`: the cartesian product of options, one run each, side by side on this machine's
+cores."""
 
 import itertools
 import os
@@ -24,10 +25,12 @@ REPORT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """A grid of runs. Options that this command does not know go to every run, as `primacy train` has them."""
+    """A grid of runs. Options that this command does not know go to every run, as `primacy train`
+    has them."""
 
     grid: tuple[str, ...]
-    """Axes "option=value,value"; remedies are separated by ;: replay-ratio=1,16 "remedies=none;reset:every=2000"."""
+    """Axes "option=value,value"; remedies are separated by ;: replay-ratio=1,16
+    "remedies=none;reset:every=2000"."""
     out: Path
     """Folder of the run folders; finished runs in it are skipped, unfinished ones go on."""
     jobs: int = 0
@@ -44,19 +47,20 @@ class Cell:
 
 
 def parse_axis(text: str) -> tuple[str, list[list[str]]]:
-    """"remedies=none;reset:every=2000 l2:strength=1e-4" -> (remedies, [[], [reset..., l2...]])."""
+    """ "remedies=none;reset:every=2000 l2:strength=1e-4" -> (remedies, [[], [reset..., l2...]])."""
     name, separator, values = text.partition("=")
     choices = values.split(";") if ";" in values or name == "remedies" else values.split(",")
     if not separator or not name or not all(choice.strip() for choice in choices):
         raise UserError(
             f"--grid {text}: not understood",
-            'write option=value,value, for example replay-ratio=1,16 or "remedies=none;reset:every=2000"',
+            'write option=value,value: replay-ratio=1,16 or "remedies=none;reset:every=2000"',
         )
     return name, [[] if choice == "none" else choice.split() for choice in choices]
 
 
 def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
-    """Every combination as a checked configuration; raises UserError for the first that is wrong."""
+    """Every combination as a checked configuration; raises UserError for the first that is
+    wrong."""
     axes = [parse_axis(text) for text in options.grid]
     found = []
     for combination in itertools.product(*(choices for _, choices in axes)):
@@ -91,7 +95,8 @@ def _finished(cell: Cell, out: Path) -> bool:
 
 
 def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
-    """Run what is not finished, at most `jobs` at once, the longest first; returns the names of those that failed."""
+    """Run what is not finished, at most `jobs` at once, the longest first; returns the names of
+    those that failed."""
     waiting = [cell for cell in found if not _finished(cell, out)]
     waiting.sort(key=lambda cell: -planned_updates(cell.config))
     print(f"{len(found)} runs, {len(found) - len(waiting)} already finished, {jobs} at once")
@@ -150,13 +155,16 @@ def sweep(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on", flush=True)
         return 130
-    print(f"{len(found) - len(failed)} of {len(found)} runs finished in "
-          f"{duration(time.monotonic() - start)}")
+    print(
+        f"{len(found) - len(failed)} of {len(found)} runs finished in "
+        f"{duration(time.monotonic() - start)}"
+    )
     return 1 if failed else 0
 
 
 def _gather_grid(arguments: Sequence[str]) -> list[str]:
-    """All --grid values behind one flag, so that `--grid a=1,2 --grid b=3,4` works like `--grid a=1,2 b=3,4`."""
+    """All --grid values behind one flag, so that `--grid a=1,2 --grid b=3,4` works like `--grid
+    a=1,2 b=3,4`."""
     rest: list[str] = []
     grid: list[str] = []
     collecting = False

@@ -1,4 +1,5 @@
-"""The CSV files of a run: append-only, and cut back to a checkpoint's length when a run goes on from it."""
+"""The CSV files of a run: append-only, and cut back to a checkpoint's length when a run goes on
+from it."""
 
 import csv
 import io

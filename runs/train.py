@@ -1,8 +1,8 @@
-"""A training run: act, store, learn, evaluate, intervene, measure, checkpoint; exactly resumable at any moment."""
+"""A training run: act, store, learn, evaluate, intervene, measure, checkpoint; exactly resumable at
+any moment."""
 
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,8 @@ from primacy.runs.learning import Learner
 from primacy.runs.progress import Progress
 from primacy.runs.tables import Tables
 
-# A checkpoint is a few MB; after this many seconds one is written even between the configured steps.
+# A checkpoint is a few MB; after this many seconds one is written even between the configured
+# steps.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 PARTS_OF_TIME = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")
 
@@ -38,7 +39,8 @@ class Interrupted(Exception):
 
 
 class Training:
-    """One run in its folder. `run` trains to the end, from the start or from the newest good checkpoint."""
+    """One run in its folder. `run` trains to the end, from the start or from the newest good
+    checkpoint."""
 
     def __init__(self, config: RunConfig, folder: RunFolder, parts: Parts, quiet: bool) -> None:
         self.config = config
@@ -54,7 +56,7 @@ class Training:
         self.progress = Progress(config, folder.path.name, quiet)
         self.env_step = 0
         self.signal: int | None = None
-        self.spent: Counter[str] = Counter()
+        self.spent: dict[str, float] = dict.fromkeys(PARTS_OF_TIME, 0.0)
         self.frozen = torch.zeros(len(config.seeds), dtype=torch.bool)
         self._saved_at = time.monotonic()
         self._started_at = time.monotonic()
@@ -65,13 +67,13 @@ class Training:
         """Train from wherever the folder stands to the end."""
         self._resume()
         compile_update(self.config, self.parts.agent, self.progress.say)
-        self.folder.write_status("running", **self._counts())
+        self.folder.write_status("running", self._counts())
         while self.env_step < self.config.env_steps:
             self._advance()
             self._stop_if_asked(saved=False)
         self._report()
         self._save()
-        self.folder.write_status("finished", **self._counts())
+        self.folder.write_status("finished", self._counts())
 
     def _advance(self) -> None:
         """One env step of every seed and all that is due with it."""
@@ -109,7 +111,8 @@ class Training:
             self._save()
 
     def _act(self) -> np.ndarray:
-        """Random actions before learning starts, then samples of the policy; a function of the env step."""
+        """Random actions before learning starts, then samples of the policy; a function of the env
+        step."""
         source = self.parts.randomness.source("exploration", self.env_step, 1)
         size = (self.parts.layout.action_size,)
         if self.env_step + 1 < self.config.start_steps:
@@ -132,7 +135,8 @@ class Training:
                 self.learner.learn(due, self._between_updates)
 
     def _between_updates(self) -> None:
-        # A long block (priming) cannot be saved half way: it is dropped and repeated from the last checkpoint.
+        # A long block (priming) cannot be saved half way: it is dropped and repeated from the last
+        # checkpoint.
         if self.config.prime_updates and self.env_step == self.config.prime_transitions:
             self._stop_if_asked(saved=True)
         self._intervene(updated=True, at_env_step=False)
@@ -153,7 +157,8 @@ class Training:
         self.progress.last_return = float(scores.returns.mean())
 
     def _intervene(self, updated: bool, at_env_step: bool) -> None:
-        """Apply what is due: gradient-step schedules after an update, the others once per env step."""
+        """Apply what is due: gradient-step schedules after an update, the others once per env
+        step."""
         step, gradient_step = self.env_step, self.learner.gradient_step
         for due in self.parts.chain.due(
             env_step=step if at_env_step else None,
@@ -202,10 +207,10 @@ class Training:
                 self._log(seed, metric, value)
         self._freeze()
         seconds = time.monotonic() - self._started_at
-        spent = [float(self.spent[name]) for name in PARTS_OF_TIME]
+        spent = [self.spent[name] for name in PARTS_OF_TIME]
         self.tables.timing.add(self.env_step, self.learner.gradient_step, seconds, *spent)
         self.tables.flush()
-        self.folder.write_status("running", **self._counts())
+        self.folder.write_status("running", self._counts())
         self.progress.show(self.env_step, self.learner.gradient_step)
 
     def _freeze(self) -> None:
@@ -328,14 +333,15 @@ class Training:
 
 
 def train(config: RunConfig, out: Path, quiet: bool = False) -> int:
-    """Run or go on with the run in `out`; returns the exit code (0, or 128 + the signal that stopped it)."""
+    """Run or go on with the run in `out`; returns the exit code (0, or 128 + the signal that
+    stopped it)."""
     folder = RunFolder.open(out, to_dict(config), SCHEMA)
     try:
         return _train(config, folder, quiet)
     except OSError as error:
         raise UserError(
             f"{error.filename or out} cannot be written or read: {error.strerror or error}",
-            "free some space or mend the permissions, then repeat the command: it goes on by itself",
+            "free some space or mend the permissions, then repeat the command: it goes on",
         ) from error
     finally:
         folder.close()
@@ -350,7 +356,7 @@ def _train(config: RunConfig, folder: RunFolder, quiet: bool) -> int:
         return 0
     except Interrupted as stop:
         assert training is not None
-        folder.write_status("interrupted", **training._counts())
+        folder.write_status("interrupted", training._counts())
         print(f"{folder.path}: stopped by {stop}, saved; the same command goes on", flush=True)
         return 128 + stop.number
     except Exception as error:
@@ -364,7 +370,7 @@ def _train(config: RunConfig, folder: RunFolder, quiet: bool) -> int:
 def _note_failure(folder: RunFolder, training: Training | None, error: Exception) -> None:
     counts = training._counts() if training is not None else {}
     try:
-        folder.write_status("failed", f"{type(error).__name__}: {error}", **counts)
+        folder.write_status("failed", counts, f"{type(error).__name__}: {error}")
     except OSError:
         return  # The disk that made the run fail is likely the one that would hold the status.
 

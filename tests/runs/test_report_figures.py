@@ -121,6 +121,15 @@ def test_mean_q_is_logarithmic_only_when_it_diverges(tmp_path):
     assert '"strokeDash": [8, 4]' in text
 
 
+def test_return_and_mean_q_share_their_x_axis(tmp_path):
+    mean_q = {seed: [1.0, 2.0, 3.0, 4.0] for seed in SEEDS}
+    returns = {seed: [1.0, 2.0] for seed in SEEDS}
+    write_run(tmp_path / "a", returns, STEPS, mean_q=mean_q)
+    (group,) = overview(read(tmp_path))
+    ends = [panel["layer"][0]["encoding"]["x"]["scale"]["domain"] for panel in group.panels]
+    assert ends == [[1, 4], [1, 4]]
+
+
 def test_interventions_are_marked_in_a_row_per_condition(tmp_path):
     quiet = [(-1, 1, "prime"), (-1, 4, "restart"), (0, 4, "frozen")]
     for size in (1, 2):
@@ -161,7 +170,8 @@ def test_one_replay_ratio_has_no_curve(tmp_path):
 
 
 def test_diagnostics_have_a_panel_per_metric_and_layer(tmp_path):
-    (critic, actor) = drawn(read(demo(tmp_path) / "ablation"))["diagnostics"]
+    demo(tmp_path)
+    (critic, actor) = drawn(read(tmp_path / "ablation/none-4"))["diagnostics"]
     titles = [panel["title"] for panel in critic.groups[0].panels]
     assert titles[:3] == [
         "gradient norm",
@@ -174,7 +184,9 @@ def test_diagnostics_have_a_panel_per_metric_and_layer(tmp_path):
 
 
 def test_data_stands_in_each_panel_so_that_figures_can_be_composed(tmp_path):
-    found = read(demo(tmp_path))
+    mean_q = {seed: [1.0, 2.0, 3.0, 4.0] for seed in SEEDS}
+    write_run(tmp_path / "a", constant(SEEDS), STEPS, mean_q=mean_q, remedies=RESET, resets=[2])
+    found = read(tmp_path)
     (figure,) = drawn(found)["overview"]
     whole = specification(figure, styles(found))
     assert "datasets" not in json.dumps(whole)

@@ -1,7 +1,7 @@
 """Soft actor-critic for one seed as the field writes it: nn.Module, autograd, torch.optim.Adam.
 
-The readable specification of agents/sac.py, its test twin, and the opponent of benchmarks/bench_update.py. It shares no code
-with the package.
+The readable specification of agents/sac.py, its test twin, and the opponent of
+benchmarks/bench_update.py. It shares no code with the package.
 """
 
 import copy
@@ -77,9 +77,8 @@ class PlainSAC:
             action, density = self.actor.sample(batch.next_observation, noise[0])
             q = torch.minimum(*(critic(batch.next_observation, action) for critic in self.targets))
             y = batch.reward + batch.discount * (q - alpha * density)
-        critic_loss = sum(
-            F.mse_loss(critic(batch.observation, batch.action), y) for critic in self.critics
-        )
+        losses = [F.mse_loss(critic(batch.observation, batch.action), y) for critic in self.critics]
+        critic_loss = losses[0] + losses[1]
         self.critic_adam.zero_grad()
         critic_loss.backward()
         self.critic_adam.step()

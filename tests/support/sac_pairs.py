@@ -7,7 +7,7 @@ from torch import Tensor
 from primacy.agents.sac import SAC, SACConfig, Transitions
 from primacy.tests.support.plain_sac import PlainSAC, Sample
 
-O, A = 7, 3
+OBSERVATION, ACTION = 7, 3
 
 
 def generators(seeds: tuple[int, ...]) -> list[np.random.Generator]:
@@ -16,7 +16,7 @@ def generators(seeds: tuple[int, ...]) -> list[np.random.Generator]:
 
 def agent(seeds: tuple[int, ...], width: int = 32, **fields) -> SAC:
     config = SACConfig(hidden_sizes=(width, width), **fields)
-    return SAC(config, O, A, generators(seeds))
+    return SAC(config, OBSERVATION, ACTION, generators(seeds))
 
 
 def data(seeds: tuple[int, ...], step: int, batch_size: int = 16) -> tuple[Transitions, Tensor]:
@@ -28,12 +28,12 @@ def data(seeds: tuple[int, ...], step: int, batch_size: int = 16) -> tuple[Trans
         done = torch.rand(batch_size, generator=g) < 0.1
         parts.append(
             (
-                randn(batch_size, O),
-                torch.tanh(randn(batch_size, A)),
+                randn(batch_size, OBSERVATION),
+                torch.tanh(randn(batch_size, ACTION)),
                 randn(batch_size),
                 0.99 * (~done).float(),
-                randn(batch_size, O),
-                randn(2, batch_size, A),
+                randn(batch_size, OBSERVATION),
+                randn(2, batch_size, ACTION),
             )
         )
     *batch, noise = (torch.stack(column) for column in zip(*parts, strict=True))
@@ -48,7 +48,7 @@ def _copy(linear: torch.nn.Linear, weight: Tensor, bias: Tensor) -> None:
 
 def plain_twin(stacked: SAC, lane: int, width: int = 32) -> PlainSAC:
     """The plain agent with the parameters of one lane."""
-    plain = PlainSAC(O, A, width, stacked.config.learning_rate)
+    plain = PlainSAC(OBSERVATION, ACTION, width, stacked.config.learning_rate)
     for ours, theirs in (("0", "first"), ("1", "second"), ("mean", "mean"), ("log_std", "log_std")):
         weight, bias = (stacked.actor[f"actor.{ours}.{role}"][lane] for role in ("weight", "bias"))
         _copy(getattr(plain.actor, theirs), weight, bias)

@@ -1,0 +1,121 @@
+"""A run that was killed and repeated equals one that never stopped."""
+
+import json
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from primacy.tests.support.small_runs import digest, primacy, start, train
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "run"
+    answer = train(out)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return out
+
+
+def rows(out: Path, table: str) -> list[str]:
+    return (out / f"{table}.csv").read_text().splitlines()
+
+
+def wait_for_step(out: Path, step: int) -> None:
+    """Until the checkpoint of this step is there; the run itself decides how long that takes."""
+    for _ in range(2400):
+        if (out / "checkpoints" / f"{step:010d}.json").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no checkpoint {step} in {out}")
+
+
+@pytest.mark.parametrize("step", [40, 160, 240])
+def test_kill_and_repeat_has_the_same_digest(whole: Path, tmp_path: Path, step: int):
+    out = tmp_path / "run"
+    process = start(out)
+    wait_for_step(out, step)
+    time.sleep(random.uniform(0, 0.3))
+    process.kill()
+    process.wait()
+    assert train(out).returncode == 0
+    assert digest(out) == digest(whole)
+    assert rows(out, "training") == rows(whole, "training")
+    assert json.loads((out / "status.json").read_text())["state"] == "finished"
+
+
+def test_sigterm_saves_and_says_so(whole: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    process = start(out)
+    wait_for_step(out, 80)
+    process.send_signal(signal.SIGTERM)
+    printed = process.communicate()[0]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "SIGTERM" in printed
+    assert "Traceback" not in printed
+    assert json.loads((out / "status.json").read_text())["state"] == "interrupted"
+    assert train(out).returncode == 0
+    assert digest(out) == digest(whole)
+
+
+def test_same_command_twice_is_the_same_run(whole: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    assert train(out).returncode == 0
+    assert digest(out) == digest(whole)
+
+
+def test_digest_sees_a_changed_evaluation(whole: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    path = out / "evaluations.csv"
+    path.write_text(path.read_text().replace("0,100,", "0,101,", 1))
+    assert digest(out) != digest(whole)
+
+
+def test_evaluating_twice_as_often_changes_no_training_row(whole: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    assert train(out, "--eval-every", "50").returncode == 0
+    assert rows(out, "training") == rows(whole, "training")
+    assert len(rows(out, "evaluations")) > len(rows(whole, "evaluations"))
+
+
+def test_corrupt_newest_checkpoint_falls_back(whole: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    newest = sorted((out / "checkpoints").glob("*.safetensors"))[-1]
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    answer = train(out)
+    assert answer.returncode == 0, answer.stderr
+    assert "is damaged" in answer.stdout
+    assert digest(out) == digest(whole)
+
+
+def test_a_run_into_another_configuration_is_refused(whole: Path):
+    before = digest(whole)
+    answer = train(whole, "--batch-size", "32")
+    assert answer.returncode == 2
+    assert "batch_size: 16 there, 32 here" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 2
+    assert digest(whole) == before
+
+
+def test_two_processes_on_one_folder(tmp_path: Path):
+    out = tmp_path / "run"
+    first = start(out)
+    wait_for_step(out, 40)
+    second = train(out)
+    first.kill()
+    first.wait()
+    assert second.returncode == 2
+    assert "in use" in second.stderr
+
+
+def test_evaluate_and_status_read_a_run(whole: Path):
+    answer = primacy("evaluate", str(whole), "--episodes", "1")
+    assert answer.returncode == 0, answer.stderr
+    assert "env step 300" in answer.stdout
+    answer = primacy("status", str(whole))
+    assert "finished" in answer.stdout
