@@ -2,7 +2,8 @@
 # .venv when it is complete, so an interrupted one is repeated and a complete one is skipped.
 #   PYTHON=python3.12     the interpreter to use
 #   EXTRAS=all            which optional dependencies to install (see pyproject.toml)
-#   PIP_FLAGS=--index-url=...   another build of torch
+#   PIP_FLAGS="--extra-index-url URL"   another build of torch, from its install page's URL
+#   UV=1                  install with uv instead of pip
 
 SHELL := /bin/bash -euo pipefail
 .DELETE_ON_ERROR:
@@ -12,12 +13,15 @@ SHELL := /bin/bash -euo pipefail
 PYTHON ?=
 EXTRAS ?= report
 PIP_FLAGS ?=
+UV ?=
 RUNS ?= demo/priming demo/ablation
 OUTPUT ?= demo/report
 PYTEST_FLAGS ?=
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-PIP := python -m pip --disable-pip-version-check install -qq -c constraints.txt $(PIP_FLAGS)
+INSTALL := $(if $(UV),uv pip install --python .venv --quiet,\
+  python -m pip --disable-pip-version-check install -qq)
+PINNED := $(INSTALL) -c constraints.txt $(PIP_FLAGS)
 
 ## demo: the two effects and their report in a few minutes on a CPU (demo/report)
 # ---- the demo: plain commands, as anyone would type them --------------------------------------
@@ -47,9 +51,9 @@ types: .venv/.dev
 	  echo "pyright read $${checked:-0} files of $$tracked: see [tool.pyright] include"; exit 1; \
 	fi
 
-## bench: speed against a plain single-seed twin
+## bench: speed, side by side with plain versions of the same
 bench: .venv/.runtime
-	python benchmarks/compare.py
+	for benchmark in benchmarks/bench_*.py; do python "$$benchmark"; done
 
 ## report: figures and tables from finished runs (RUNS="folder ..." OUTPUT=folder)
 report: .venv/.runtime
@@ -78,17 +82,17 @@ MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
 	  echo "primacy needs Python 3.11 or newer: install it," \
 	    "or run make PYTHON=/path/to/python"; exit 1; \
 	fi; \
-	if ! "$$found" -m venv $(if $(MOVED),--clear) .venv; then \
-	  rm -rf .venv; \
-	  echo "$$found has no working venv module:" \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$found cannot make virtual environments:" \
 	    "on Debian and Ubuntu install the package python3-venv"; exit 1; \
-	fi
-	python -m pip --disable-pip-version-check install -qq "pip>=25.1" "setuptools>=77"
+	fi; \
+	"$$found" -m venv $(if $(MOVED),--clear) .venv || { rm -rf .venv; exit 1; }
+	$(INSTALL) "pip>=25.1" "setuptools>=77"
 	@echo '$(CURDIR)' > $@
 
 .venv/.runtime: pyproject.toml constraints.txt .venv/.made
-	@echo "Installing into .venv, silently, for some minutes: 1 GB with a CPU build of torch," \
-	  "several with CUDA (PIP_FLAGS chooses a build: see README)"
+	@echo 'Installing into .venv for some minutes: 1 GB with a CPU build of torch, several with CUDA' \
+	  '(another build: make PIP_FLAGS="--extra-index-url URL", the URL from its install page)'
 	@# dm-control demands labmaze, which has no wheel for Python 3.13 and which only its mazes
 	@# import: there, pip is told that it is installed.
 	@if python -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then \
@@ -96,11 +100,11 @@ MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
 	  info=$$info/labmaze-1.0.6.dist-info; mkdir -p "$$info"; \
 	  printf 'Metadata-Version: 2.1\nName: labmaze\nVersion: 1.0.6\n' > "$$info/METADATA"; \
 	fi
-	$(PIP) --no-build-isolation -e '.[$(EXTRAS)]'
+	$(PINNED) --no-build-isolation -e '.[$(EXTRAS)]'
 	@touch $@
 
 .venv/.dev: .venv/.runtime
-	$(PIP) --group dev
+	$(PINNED) --group dev
 	@touch $@
 
 FORCE:

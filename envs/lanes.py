@@ -1,30 +1,17 @@
 """S environments stepped in lock-step by a plain loop, with resets of our own.
 
-A loop in one process is as fast as threads or worker processes here, and an episode stays what it
-has to be for exact resume: a function of its seed and its actions.
+Threads and worker processes are no faster here, and in one process an episode stays what exact
+resume needs: a function of its seed and its actions.
 """
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import NamedTuple
 
 import gymnasium
 import numpy as np
 
-
-class EnvironmentFault(RuntimeError):
-    """The simulator gave a reward or an observation that is not finite."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-class NotRepeatable(RuntimeError):
-    """Re-stepping an episode gave other observations than the journal holds."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+from primacy.envs.faults import ActionFault, EnvironmentFault, Fault, NotRepeatable
 
 
 class Episode(NamedTuple):
@@ -39,7 +26,7 @@ class Episode(NamedTuple):
 
 
 class Transitions(NamedTuple):
-    """One step of every lane; float32 and bool arrays that nobody else writes to."""
+    """One step of every lane, float32 and bool; the arrays are the caller's to keep."""
 
     observation: np.ndarray  # [S, O]
     action: np.ndarray  # [S, A]
@@ -63,6 +50,7 @@ class Lanes:
         self.observation_size = _length(self.envs[0].observation_space)
         self.action_size = _length(self.envs[0].action_space)
         self.observations = np.zeros((count, self.observation_size), dtype=np.float32)
+        """Where each lane stands, [S, O]; overwritten by the next step."""
         self.episodes = np.zeros(count, dtype=np.int64)
         self.lengths = np.zeros(count, dtype=np.int64)
         self.returns = np.zeros(count, dtype=np.float64)
@@ -72,106 +60,138 @@ class Lanes:
         for lane in range(len(self.envs)):
             self._reset(lane)
 
-    def _reset(self, lane: int) -> None:
-        seed = self._episode_seed(lane, int(self.episodes[lane]))
-        self.observations[lane] = self.envs[lane].reset(seed=seed)[0]
-        self.lengths[lane] = 0
-        self.returns[lane] = 0.0
-
     def step(self, actions: np.ndarray) -> Transitions:
-        """Take actions [S, A]. Raises EnvironmentFault for a reward or observation that is not
-        finite."""
+        """Take actions [S, A], as float32: what a journal keeps is what the simulator got.
+
+        Raises ActionFault for a wrong shape or a number that is not finite, EnvironmentFault where
+        a simulator diverges or gives a reward or observation that is not finite.
+        """
+        # A copy even of float32, for the caller may write the next actions over these.
+        actions = np.array(actions, dtype=np.float32)
         count = len(self.envs)
+        if actions.shape != (count, self.action_size):
+            raise ActionFault(
+                f"{count} lanes of {_name(self.envs[0])} take actions of shape "
+                f"{(count, self.action_size)}, not {actions.shape}",
+                "the policy belongs to another task or number of seeds",
+            )
         before = self.observations.copy()
-        after = np.empty_like(before)
         reward = np.empty(count, dtype=np.float32)
-        terminated, truncated = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-        for lane, env in enumerate(self.envs):
-            observation, gain, ended, cut, _ = env.step(actions[lane])
-            after[lane], reward[lane] = observation, gain
-            terminated[lane], truncated[lane] = ended, cut
-            self.returns[lane] += gain
-        self.lengths += 1
-        if not (np.isfinite(reward).all() and np.isfinite(after).all()):
-            self._complain(reward, after)
-        self.observations[...] = after
-        finished = []
-        for lane in np.flatnonzero(terminated | truncated):
-            finished.append(self._finish(int(lane)))
-        return Transitions(before, actions.copy(), reward, terminated, truncated, after, finished)
-
-    def _finish(self, lane: int) -> Episode:
-        ended = Episode(
-            lane, int(self.episodes[lane]), float(self.returns[lane]), int(self.lengths[lane])
-        )
-        self.episodes[lane] += 1
-        self._reset(lane)
-        return ended
-
-    def _complain(self, reward: np.ndarray, after: np.ndarray) -> None:
-        bad = ~np.isfinite(reward) | ~np.isfinite(after).all(axis=1)
-        lane = int(np.flatnonzero(bad)[0])
-        what = "reward" if not np.isfinite(reward[lane]) else "observation"
-        raise EnvironmentFault(
-            f"{_name(self.envs[lane])} gave a {what} that is not finite "
-            f"(lane {lane}, episode {self.episodes[lane]}, step {self.lengths[lane]})",
-            "the simulator is at fault, not the agent: try another seed or action repeat",
-        )
+        terminated, truncated = np.empty(count, dtype=bool), np.empty(count, dtype=bool)
+        for lane in range(count):
+            reward[lane], terminated[lane], truncated[lane] = self._advance(lane, actions[lane])
+        after = self.observations.copy()
+        finished = [self._finish(lane) for lane in np.flatnonzero(terminated | truncated).tolist()]
+        return Transitions(before, actions, reward, terminated, truncated, after, finished)
 
     def restore(
         self,
         episodes: Sequence[int],
         actions: Sequence[np.ndarray],
         observations: Sequence[np.ndarray],
+        last: np.ndarray | None = None,
     ) -> None:
-        """Re-step every unfinished episode with its own actions [n, A].
+        """Re-step every unfinished episode, lane by lane, with its own n actions [n, A].
 
-        `observations` [n, O] are those in which the actions were taken; they must come back bit for
-        bit, else NotRepeatable is raised.
+        `observations` [n, O] are those in which the actions were taken, `last` [S, O] those that
+        the last actions led to. They must come back bit for bit, else NotRepeatable is raised.
         """
         self.episodes[:] = episodes
         self.start()
-        for lane, env in enumerate(self.envs):
+        for lane in range(len(self.envs)):
             for step, action in enumerate(actions[lane]):
-                if not np.array_equal(self.observations[lane], observations[lane][step]):
-                    raise NotRepeatable(
-                        f"{_name(env)} does not repeat itself: lane {lane}, episode "
-                        f"{episodes[lane]}, step {step} differs from the journal",
-                        "go on with the machine and versions that began the run, or start anew",
-                    )
-                self.observations[lane], gain = env.step(action)[:2]
-                self.returns[lane] += gain
-                self.lengths[lane] += 1
+                self._compare(lane, observations[lane][step])
+                _, terminated, truncated = self._advance(lane, action)
+                if terminated or truncated:
+                    raise self._not_repeatable(lane, "ends, which it did not do in the journal")
+            if last is not None and len(actions[lane]):
+                self._compare(lane, last[lane])
 
     def close(self) -> None:
         """Close every environment."""
         for env in self.envs:
             env.close()
 
+    def _reset(self, lane: int) -> None:
+        seed = self._episode_seed(lane, int(self.episodes[lane]))
+        self.lengths[lane] = 0
+        self.returns[lane] = 0.0
+        try:
+            observation, _ = self.envs[lane].reset(seed=seed)
+        except Fault as fault:
+            raise self._placed(lane, fault) from fault
+        self._arrive(lane, observation, 0.0)
+
+    def _advance(self, lane: int, action: np.ndarray) -> tuple[float, bool, bool]:
+        """Step one lane: reward, terminated, truncated."""
+        self.lengths[lane] += 1
+        try:
+            observation, reward, terminated, truncated, _ = self.envs[lane].step(action)
+        except Fault as fault:
+            raise self._placed(lane, fault) from fault
+        reward = float(reward)
+        self._arrive(lane, observation, reward)
+        return reward, terminated, truncated
+
+    def _arrive(self, lane: int, observation: np.ndarray, reward: float) -> None:
+        # The product is finite only if every number is, and quick; large numbers may overflow it.
+        sound = isfinite(observation.dot(observation)) or np.isfinite(observation).all()
+        if not (sound and isfinite(reward)):
+            fault = EnvironmentFault(
+                f"{_name(self.envs[lane])} gave {'a reward' if sound else 'an observation'} "
+                "that is not finite",
+                "the simulator is at fault, not the agent: try another seed",
+            )
+            raise self._placed(lane, fault)
+        self.observations[lane] = observation
+        self.returns[lane] += reward
+
+    def _finish(self, lane: int) -> Episode:
+        number, length = int(self.episodes[lane]), int(self.lengths[lane])
+        ended = Episode(lane, number, float(self.returns[lane]), length)
+        self.episodes[lane] += 1
+        self._reset(lane)
+        return ended
+
+    def _compare(self, lane: int, recorded: np.ndarray) -> None:
+        # As bytes, for == takes 0.0 for -0.0.
+        if self.observations[lane].tobytes() != recorded.astype(np.float32).tobytes():
+            raise self._not_repeatable(lane, "gives another observation than the journal holds")
+
+    def _not_repeatable(self, lane: int, what: str) -> Fault:
+        fault = NotRepeatable(
+            f"re-stepped, {_name(self.envs[lane])} {what}",
+            "go on with the machine and the versions that began the run, or start a new one",
+        )
+        return self._placed(lane, fault)
+
+    def _placed(self, lane: int, fault: Fault) -> Fault:
+        """The same fault, with where it happened."""
+        place = f"lane {lane}, episode {self.episodes[lane]}, env step {self.lengths[lane]}"
+        return type(fault)(f"{fault} ({place})", fault.hint)
+
 
 def run_episodes(
     envs: Sequence[gymnasium.Env],
     seeds: Sequence[int],
     policy: Callable[[np.ndarray], np.ndarray],
+    longest: int = 30_000,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One episode in each of N environments: returns float64 [N] and lengths int64 [N].
 
-    `policy` maps observations [N, O] to actions [N, A]; finished environments keep their last row
-    and are not stepped.
+    `policy` maps observations [N, O] to actions [N, A]; an environment whose episode is over keeps
+    its last row and is not stepped. Episodes are cut after `longest` env steps, for lqr has no time
+    limit (Atari's, 27,000, is the longest of those that have one).
     """
-    observations = np.stack(
-        [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
-    )
-    returns, lengths = np.zeros(len(envs)), np.zeros(len(envs), dtype=np.int64)
+    lanes = Lanes(envs, lambda lane, episode: seeds[lane])
+    lanes.start()
     going = np.ones(len(envs), dtype=bool)
     while going.any():
-        actions = policy(observations)
-        for i in np.flatnonzero(going).tolist():
-            observations[i], gain, terminated, truncated, _ = envs[i].step(actions[i])
-            returns[i] += gain
-            lengths[i] += 1
-            going[i] = not (terminated or truncated)
-    return returns, lengths
+        actions = np.asarray(policy(lanes.observations), dtype=np.float32)
+        for lane in np.flatnonzero(going).tolist():
+            _, terminated, truncated = lanes._advance(lane, actions[lane])
+            going[lane] = not (terminated or truncated or lanes.lengths[lane] >= longest)
+    return lanes.returns, lanes.lengths
 
 
 def _length(space: gymnasium.Space) -> int:
@@ -181,4 +201,4 @@ def _length(space: gymnasium.Space) -> int:
 
 
 def _name(env: gymnasium.Env) -> str:
-    return getattr(env.unwrapped, "name", type(env.unwrapped).__name__)
+    return env.spec.id if env.spec else type(env.unwrapped).__name__

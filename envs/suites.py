@@ -1,33 +1,31 @@
-"""Tasks by name. Simulators load on first use, so that listing commands stay fast."""
+"""Tasks by name. A simulator is loaded by its first use, so that other commands start fast."""
 
 from difflib import get_close_matches
+from typing import Any
 
 import gymnasium
 
-
-class UnknownTask(ValueError):
-    """No suite has a task of this name."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+from primacy.envs.faults import UnknownTask
 
 
 def tasks() -> tuple[str, ...]:
-    """All task names, "domain-task" of the DeepMind Control suite."""
-    from primacy.envs.dmc import suite
+    """Every task name, "domain-task" for the DeepMind Control suite."""
+    from primacy.envs import dmc
 
-    return tuple(f"{domain}-{task}" for domain, task in sorted(suite().ALL_TASKS))
+    return dmc.tasks()
 
 
-def make(task: str, action_repeat: int = 1) -> gymnasium.Env:
-    """The environment of a task. Raises UnknownTask, with near names in its hint."""
+def make(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
+    """The environment of a task; `options` go to it (see DMC: camera, size).
+
+    Raises UnknownTask, with near names in its hint.
+    """
     from primacy.envs.dmc import DMC
 
-    # Swimmer's task is "swimmer15" of domain "swimmer": only the first hyphen separates.
-    domain, _, name = task.partition("-")
     if task not in tasks():
-        near = get_close_matches(task, tasks(), n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"tasks: {', '.join(tasks())}"
+        near = get_close_matches(task, tasks(), n=3, cutoff=0.5)
+        domains = sorted({name.partition("-")[0] for name in tasks()})
+        hint = f"did you mean {' or '.join(near)}?" if near else f"domains: {', '.join(domains)}"
         raise UnknownTask(f"unknown task {task!r}", hint)
-    return DMC(domain, name, action_repeat)
+    domain, _, name = task.partition("-")
+    return DMC(domain, name, action_repeat, **options)

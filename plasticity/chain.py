@@ -1,6 +1,6 @@
 """A run's ordered list of remedies, with their state."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,14 +75,18 @@ class Chain:
         gradient_step: int | None,
         frame: int | None,
         totals: Mapping[str, int],
+        frames_per_env_step: int = 1,
     ) -> list[Due]:
         """What is due at these counts, in order; a unit whose count is None is not looked at."""
+        strides = {"env_steps": 1, "gradient_steps": 1, "frames": frames_per_env_step}
         counts = {"env_steps": env_step, "gradient_steps": gradient_step, "frames": frame}
         found = []
         for index, remedy in enumerate(self.remedies):
             if isinstance(remedy, Schedule):
                 count = counts[remedy.unit]
-                event = None if count is None else remedy.event(count, totals[remedy.unit])
+                if count is None:
+                    continue
+                event = remedy.event(count, totals[remedy.unit], strides[remedy.unit])
                 if event is not None:
                     found.append(Due(index, event, describe(remedy)))
         return found
@@ -97,18 +101,29 @@ class Chain:
         return min(counts, default=None)
 
     def apply(self, due: Due, fire: Tensor, generators: Callable[[str], Generators]) -> set[str]:
-        """Apply one intervention to the seeds in `fire` (bool [S]); the others that follow networks
-        are told.
+        """Apply one intervention to the seeds in `fire` (bool [S]); the remedies that remember
+        weights (method `follow`) are told which parameters changed, and whether by a fresh draw.
 
         Returns the names of the edited networks.
         """
         remedy: Any = self.remedies[due.index]
         state = self.state[due.index]
+        followers = [pair for pair in self._followers if pair[1] is not state]
+        before = {name: value.clone() for name, value in self._values()} if followers else {}
         edited = remedy.apply(self.networks, state, fire, generators)
-        for follower, own in self._followers:
-            if follower is not remedy:
-                follower.follow(self.networks, own, edited, fire)
+        changed = {
+            name: fire & (value != before[name]).flatten(1).any(-1)
+            for name, value in self._values()
+            if name in before
+        }
+        for follower, own in followers:
+            follower.follow(self.networks, own, changed, getattr(remedy, "redraws", False))
         return edited
+
+    def _values(self) -> Iterator[tuple[str, Tensor]]:
+        for network in self.networks.values():
+            for name, _, _, value in network.parameters():
+                yield name, value
 
     def state_dict(self) -> dict[str, Tensor]:
         """All state by name, "INDEX/NAME"."""

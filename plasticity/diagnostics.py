@@ -13,6 +13,7 @@ from torch import Tensor
 from primacy.plasticity.contract import Layer, PlasticNetwork
 
 Measure = Callable[[Tensor], Tensor]
+Row = tuple[str, str, Tensor]
 EPSILON = 1e-9
 
 
@@ -39,13 +40,30 @@ def fau(h: Tensor) -> Tensor:
     return (h != 0).float().mean((-2, -1))
 
 
+def dead_pairs(h: Tensor) -> Tensor:
+    """Share of CReLU units whose two halves are both dead: one dead half is no lost unit."""
+    return (h == 0).all(-2).unflatten(-1, (2, -1)).all(-2).float().mean(-1)
+
+
+def unsaturated(h: Tensor) -> Tensor:
+    """The fraction of active units of tanh layers: share of activations with |h| <= 0.99."""
+    return (h.abs() <= 0.99).float().mean((-2, -1))
+
+
+def saturated(h: Tensor) -> Tensor:
+    """Share of tanh units with |h| > 0.99 on at least 99% of samples; such units never look
+    dormant."""
+    return ((h.abs() > 0.99).float().mean(-2) >= 0.99).float().mean(-1)
+
+
 def feature_norm(h: Tensor) -> Tensor:
     """Mean Euclidean norm of a sample's features."""
     return h.norm(dim=-1).mean(-1)
 
 
 def _shares(singular: Tensor) -> Tensor:
-    return singular / singular.sum(-1, keepdim=True).clamp_min(EPSILON)
+    # No absolute epsilon: ranks do not depend on the features' scale.
+    return singular / singular.sum(-1, keepdim=True).clamp_min(torch.finfo(singular.dtype).tiny)
 
 
 def erank(singular: Tensor) -> Tensor:
@@ -72,12 +90,16 @@ def stable_rank(singular: Tensor) -> Tensor:
     return torch.where(largest > 0, squares.sum(-1) / largest.clamp_min(1e-30), 0.0 * largest)
 
 
-ACTIVITY: dict[str, Measure] = {
+_ANY: dict[str, Measure] = {
     "dormant_0.025": dormant(0.025),
     "dormant_0.1": dormant(0.1),
-    "dead": dead,
-    "fau": fau,
     "feature_norm": feature_norm,
+}
+_RELU: dict[str, Measure] = _ANY | {"dead": dead, "fau": fau}
+ACTIVITY: dict[str, dict[str, Measure]] = {
+    "relu": _RELU,
+    "crelu": _RELU | {"dead_pairs": dead_pairs},
+    "tanh": _ANY | {"fau": unsaturated, "saturated": saturated},
 }
 RANKS: dict[str, Measure] = {
     "erank": erank,
@@ -108,24 +130,35 @@ def _mean_over_members(values: Tensor) -> Tensor:
     return values.mean(-1) if values.ndim == 2 else values
 
 
-def _rank_rows(path: str, h: Tensor) -> list[tuple[str, str, Tensor]]:
-    singular = torch.linalg.svdvals(h)
-    centred = torch.linalg.svdvals(h - h.mean(-2, keepdim=True))
-    rows = [(path, name, _mean_over_members(f(singular))) for name, f in RANKS.items()]
-    return [*rows, (path, "erank_centred", _mean_over_members(erank(centred)))]
+def _activity_rows(layer: Layer, h: Tensor) -> list[Row]:
+    measures = ACTIVITY[layer.activation or "relu"]
+    return [(layer.path, name, _mean_over_members(f(h))) for name, f in measures.items()]
+
+
+def _rank_rows(layer: Layer, h: Tensor) -> list[Row]:
+    # The decomposition refuses the whole stack where one seed has diverged: that seed gets NaN.
+    finite = h.isfinite().flatten(-2).all(-1)
+    features = torch.where(finite[..., None, None], h, 0.0)
+    singular = torch.linalg.svdvals(features)
+    centred = torch.linalg.svdvals(features - features.mean(-2, keepdim=True))
+    ranks = {name: f(singular) for name, f in RANKS.items()} | {"erank_centred": erank(centred)}
+    return [
+        (layer.path, name, _mean_over_members(torch.where(finite, rank, torch.nan)))
+        for name, rank in ranks.items()
+    ]
 
 
 @torch.no_grad()
 def measure(
     network: PlasticNetwork, batch: Mapping[str, Tensor], initial: Mapping[str, Tensor]
-) -> list[tuple[str, str, Tensor]]:
+) -> list[Row]:
     """Rows (layer path, metric, [S]) of one network on a batch; `initial` are its first parameters
     by name.
 
     Ranks cost a singular value decomposition and are taken of the last hidden layer only; they need
     a batch of at least twice the layer's width.
     """
-    rows = []
+    rows: list[Row] = []
     taps = network.activations(batch) if network.activations else {}
     for layer in network.layers:
         if layer.kind == "dense":
@@ -133,7 +166,7 @@ def measure(
             rows.append((layer.path, "dist_init", dist_init(layer, initial)))
         if layer.tap in taps:
             h = taps[layer.tap]
-            rows += [(layer.path, name, _mean_over_members(f(h))) for name, f in ACTIVITY.items()]
+            rows += _activity_rows(layer, h)
             if layer.depth == 1:
-                rows += _rank_rows(layer.path, h)
+                rows += _rank_rows(layer, h)
     return rows

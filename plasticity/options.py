@@ -1,16 +1,25 @@
 """Remedies that are chosen when a network is built."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Literal
 
-from primacy.plasticity.contract import Architecture
+from torch import Tensor
+
+from primacy.plasticity.contract import Architecture, PlasticNetwork
+from primacy.plasticity.resets import select_layered
 
 
 @dataclass(frozen=True)
 class _Option:
     networks: tuple[str, ...] = ("critic", "actor")
     """Networks: all, or names joined by +."""
+
+    def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
+        """No memory; raises SelectionError for a network that is not there."""
+        select_layered(networks, self.networks)
+        return {}
 
     def _acts_on(self, network: str) -> bool:
         return "all" in self.networks or network in self.networks

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from primacy.plasticity.contract import PlasticNetwork, Role, select_networks, write
+from primacy.plasticity.contract import PlasticNetwork, Role, write
+from primacy.plasticity.resets import select_layered
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class _Pull:
 
     def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
         """No memory; raises SelectionError for a network that is not there."""
-        select_networks(networks, self.networks)
+        select_layered(networks, self.networks)
         return {}
 
     def _acts_on(self, network: PlasticNetwork) -> bool:
@@ -61,14 +62,13 @@ class L2Init(_Pull):
     """Pull past Adam: theta - learning rate * strength * (theta - theta0) before its step, instead
     of in the loss."""
     follow_resets: bool = True
-    """After an intervention on a network its new weights become theta0."""
+    """Layers that are reset take their new draw as theta0; other edits leave theta0 alone."""
 
     def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
         """theta0 by parameter name."""
         return {
             name: value.clone()
-            for network in select_networks(networks, self.networks)
-            if self._acts_on(network)
+            for network in select_layered(networks, self.networks)
             for name, role, _, value in network.parameters()
             if _is_weight(role)
         }
@@ -106,17 +106,16 @@ class L2Init(_Pull):
         self,
         networks: Mapping[str, PlasticNetwork],
         state: dict[str, Tensor],
-        names: set[str],
-        fire: Tensor,
+        changed: Mapping[str, Tensor],
+        redrawn: bool,
     ) -> None:
-        """theta0 <- theta of the edited networks."""
-        if not self.follow_resets:
+        """theta0 <- theta of the parameters that were drawn anew."""
+        if not (self.follow_resets and redrawn):
             return
-        for network in networks.values():
-            if network.name in names:
-                for name, _, _, value in network.parameters():
-                    if name in state:
-                        write(state[name], value, fire)
+        for network in select_layered(networks, self.networks):
+            for name, _, _, value in network.parameters():
+                if name in state:
+                    write(state[name], value, changed[name])
 
 
 @dataclass(frozen=True)

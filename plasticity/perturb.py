@@ -14,11 +14,10 @@ from primacy.plasticity.contract import (
     Role,
     forget,
     select_layers,
-    select_networks,
     write,
 )
-from primacy.plasticity.resets import copy_to_target
-from primacy.plasticity.schedule import Schedule
+from primacy.plasticity.resets import copy_to_target, select_layered
+from primacy.plasticity.schedule import RemedyError, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +41,22 @@ class ShrinkPerturb(Schedule):
     preserve_variance: bool = False
     """Use perturb = sqrt(1 - shrink^2), which keeps the weights' scale."""
 
+    def __post_init__(self) -> None:
+        if self.preserve_variance and self.perturb is not None:
+            raise RemedyError(
+                "remedy shrink-perturb: fields perturb and preserve_variance exclude each other",
+                "give one of them: preserve_variance means perturb = sqrt(1 - shrink^2)",
+            )
+
     def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
         """The initial weights, where they are the source."""
         state = {}
-        for network in self._networks(networks):
+        for network in select_layered(networks, self.networks):
             for layer in select_layers(network, self.layers):
                 for role, name in layer.names().items():
                     if self.source == "initial":
                         state[name] = layer.parameters[role].clone()
         return state
-
-    def _networks(self, networks: Mapping[str, PlasticNetwork]) -> list[PlasticNetwork]:
-        chosen = select_networks(networks, self.networks)
-        return [network for network in chosen if network.layers[0].kind != "scalar"]
 
     def _factor(self, layer: Layer) -> float:
         # A norm's scale is drawn as 1: any other factor would change what "no scaling" means.
@@ -83,7 +85,7 @@ class ShrinkPerturb(Schedule):
         generators: Callable[[str], Generators],
     ) -> set[str]:
         """Edit the seeds in `fire`; moments and counters of the edited parameters are zeroed."""
-        chosen = self._networks(networks)
+        chosen = select_layered(networks, self.networks)
         for network in chosen:
             layers = select_layers(network, self.layers)
             for layer in layers:

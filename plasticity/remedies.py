@@ -4,12 +4,14 @@
 import types
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from primacy.plasticity.options import CReLU, LayerNorm
 from primacy.plasticity.penalties import L2, L2Init, WeightDecay
 from primacy.plasticity.perturb import ShrinkPerturb
 from primacy.plasticity.resets import Reset
+from primacy.plasticity.schedule import RemedyError
 from primacy.plasticity.tortoise import HareTortoise
 
 REMEDIES: dict[str, type] = {
@@ -30,19 +32,12 @@ BOUNDS = {
     "offset": (0, None),
     "until": (1, None),
     "leave": (0, None),
+    "at_most": (1, None),
     "shrink": (0.0, 1.0),
     "perturb": (0.0, None),
     "decay": (0.0, 1.0),
     "strength": (0.0, None),
 }
-
-
-class RemedyError(ValueError):
-    """A remedy's text that does not describe one."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 def _near(name: str, names: list[str]) -> str:
@@ -51,10 +46,14 @@ def _near(name: str, names: list[str]) -> str:
 
 
 def _number(kind: type, text: str) -> int | float:
+    wanted = "a whole number" if kind is int else "a finite number"
     try:
-        return kind(text)
+        number = kind(text)
     except ValueError:
-        raise ValueError("a whole number" if kind is int else "a number") from None
+        raise ValueError(wanted) from None
+    if not isfinite(number):
+        raise ValueError(wanted)
+    return number
 
 
 def _one_of(choices: tuple[str, ...], text: str) -> str:

@@ -11,11 +11,12 @@ from torch import Tensor
 from primacy.plasticity.contract import (
     Generators,
     PlasticNetwork,
+    SelectionError,
     forget,
-    select_networks,
     write,
 )
-from primacy.plasticity.schedule import Schedule
+from primacy.plasticity.resets import select_layered
+from primacy.plasticity.schedule import RemedyError, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,15 @@ class HareTortoise(Schedule):
     optimiser: Literal["keep", "reset"] = "keep"
     """Adam's moments and counters at the copy."""
 
+    def __post_init__(self) -> None:
+        if self.decay >= 1.0:
+            raise RemedyError(
+                f"remedy hare-tortoise: field decay={self.decay} is out of range",
+                "it is at least 0 and less than 1: an average with decay 1 never moves",
+            )
+
     def init(self, networks: Mapping[str, PlasticNetwork]) -> dict[str, Tensor]:
-        """The tortoise starts where the hare does."""
+        """The tortoise starts where the hare does; raises SelectionError where there is none."""
         state = {}
         for network in self._networks(networks):
             if self.shadow == "own":
@@ -44,11 +52,17 @@ class HareTortoise(Schedule):
         return state
 
     def _networks(self, networks: Mapping[str, PlasticNetwork]) -> list[PlasticNetwork]:
-        chosen = select_networks(networks, self.networks)
-        useful = [network for network in chosen if network.layers[0].kind != "scalar"]
-        if self.shadow == "target":
-            return [network for network in useful if network.target is not None]
-        return useful
+        chosen = select_layered(networks, self.networks)
+        if self.shadow == "own":
+            return chosen
+        followed = [network for network in chosen if network.target is not None]
+        if not followed or (len(followed) < len(chosen) and self.networks != ("all",)):
+            without = "+".join(x.name for x in chosen if x.target is None)
+            raise SelectionError(
+                f"field shadow: target asks for a target network, which {without} has not",
+                "leave that network out, or use shadow=own",
+            )
+        return followed
 
     def before_step(
         self,
@@ -96,23 +110,27 @@ class HareTortoise(Schedule):
                 write(value, source[name], ripe)
                 if self.optimiser == "reset":
                     forget(network, name, ripe)
-            edited.add(network.name)
+            if bool(ripe.any()):
+                edited.add(network.name)
         return edited
 
     def follow(
         self,
         networks: Mapping[str, PlasticNetwork],
         state: dict[str, Tensor],
-        names: set[str],
-        fire: Tensor,
+        changed: Mapping[str, Tensor],
+        redrawn: bool,
     ) -> None:
-        """Another remedy edited these networks: the tortoise starts over from the edited weights.
+        """Another remedy edited parameters: the tortoise's own take the new values and it must
+        ripen anew.
 
-        Left alone it would carry the old weights back at its next copy and undo the reset.
+        Left alone it would carry the old weights back at its next copy and undo the edit;
+        parameters that were not edited keep their average.
         """
+        if self.shadow == "target":
+            return
         for network in self._networks(networks):
-            if network.name in names and self.shadow == "own":
-                for name, _, _, value in network.parameters():
-                    write(state[name], value, fire)
-                steps = state[f"{network.name}/steps"]
-                write(steps, torch.zeros_like(steps), fire)
+            steps = state[f"{network.name}/steps"]
+            for name, _, _, value in network.parameters():
+                write(state[name], value, changed[name])
+                write(steps, torch.zeros_like(steps), changed[name])

@@ -144,6 +144,8 @@ class Replay:
         (default: the newest held). It bootstraps from its own last step, by discount**k after k
         steps; after termination by 0 (Sutton and Barto 2018, equation 7.1).
         """
+        if n_step < 1:
+            raise ValueError(f"n_step must be at least 1, not {n_step}")
         start = self.layout.views(self._gather(self._flat, ages))
         if n_step == 1:
             factor = discount * (1.0 - start.terminated)
@@ -163,12 +165,13 @@ class Replay:
         steps = torch.arange(n_step, device=self.device)
         reached = ages.unsqueeze(-1) + steps
         outcomes = self._gather(self._outcomes, reached.clamp(max=newest))
-        ended = outcomes[..., 1:].any(-1) | (reached >= newest)
+        reward, terminated, truncated = outcomes.unbind(-1)
+        ended = (terminated + truncated > 0) | (reached >= newest)
         length = 1 + (ended[..., :-1].cumsum(-1) == 0).sum(-1)
         inside = steps < length.unsqueeze(-1)
         # Summed in float64, so that the order of the sum cannot show in the float32 result.
-        rewards = outcomes[..., 0].double().where(inside, 0.0)
-        return (rewards * discount ** steps.double()).sum(-1).float(), length
+        rewards = reward.double().where(inside, 0.0) * discount ** steps.double()
+        return rewards.sum(-1).float(), length
 
     def _gather(self, table: Tensor, ages: Tensor) -> Tensor:
         """The rows of `table` [S * capacity, W] at ages [S, ...], as [S, ..., W]."""

@@ -248,9 +248,13 @@ class Journal:
         segment, position = self._position(steps)
         kept = segment + (steps % self.segment_steps > 0)
         with _faults_of(self.folder):
-            # The newest go first: a crash half way leaves no gap.
-            for path in reversed(self._segments()[kept:]):
+            # The newest go first: a crash half way leaves no gap. The disk forgets them before the
+            # cut, or a power cut could bring them back behind a segment that is too short.
+            dropped = self._segments()[kept:]
+            for path in reversed(dropped):
                 path.unlink()
+            if dropped:
+                _sync(self.folder)
             if kept > segment:
                 os.truncate(_path(self.folder, segment), position)
         self._steps = steps

@@ -23,7 +23,9 @@ def middles(lanes: int, count: int) -> Tensor:
     return torch.stack([row.roll(lane) for lane in range(lanes)])
 
 
-def filled(rewards: list[float], endings: dict[int, str] | None = None, capacity: int = 0) -> Replay:
+def filled(
+    rewards: list[float], endings: dict[int, str] | None = None, capacity: int = 0
+) -> Replay:
     """One lane with these rewards; `endings` says what happened at which step."""
     replay = Replay(LAYOUT, 1, capacity or len(rewards))
     for number, reward in enumerate(rewards):
@@ -141,6 +143,11 @@ def test_the_largest_uniform_draws_the_newest_transition():
 def test_uniforms_in_float32_are_refused():
     with pytest.raises(ValueError, match="float64"):
         filled([0.0]).sample(torch.zeros(1, 1))
+
+
+def test_windows_without_a_step_are_refused():
+    with pytest.raises(ValueError, match="n_step must be at least 1"):
+        filled([1.0]).sample(torch.zeros(1, 1, dtype=torch.float64), n_step=0)
 
 
 @pytest.mark.parametrize("n_step", [1, 3])

@@ -239,14 +239,11 @@ def test_a_missing_extra_names_its_remedy(tmp_path, monkeypatch):
 
 def test_import_is_light():
     code = (
-        "import sys, time; start = time.process_time(); import primacy.runs.report;"
-        "print(time.process_time() - start);"
-        "print([m for m in ('torch', 'pandas', 'altair', 'jinja2') if m in sys.modules])"
+        "import sys, primacy.runs.report;"
+        "print([m for m in ('torch', 'pandas', 'altair', 'jinja2', 'numpy') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, loaded = found.stdout.splitlines()
-    assert float(seconds) < 0.5
-    assert loaded == "[]"
+    assert found.stdout.strip() == "[]"
 
 
 def test_a_whole_report_needs_no_torch(tmp_path):

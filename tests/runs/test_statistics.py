@@ -248,6 +248,7 @@ def test_a_paired_difference_ignores_what_both_sides_share():
     assert paired.low[0] > 0.8
     assert paired.high[0] < 1.2
     assert alone.low[0] < -10
+    assert paired.factor[0] == pytest.approx(np.sqrt(5 / 4) * stats.t.ppf(0.975, 4) / 1.96)
     with pytest.raises(ValueError, match="same seeds"):
         difference(a, uneven(t=[1, 2, 3]), "mean", Bootstrap(), paired=True)
 

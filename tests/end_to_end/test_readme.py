@@ -1,0 +1,49 @@
+"""Every `primacy` command of the README runs, at smoke size."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from primacy.tests.support.small_runs import primacy
+
+README = Path(__file__).parents[2] / "README.md"
+SMALLER = shlex.split(
+    "--action-repeat 20 --seeds 0 1 --hidden-sizes 16 16 --batch-size 16 --start-steps 30 "
+    "--env-steps 100 --eval-every 50 --eval-episodes 1 --diagnose-every 50 --log-every 50 "
+    "--compile never --replay-capacity 200 --quiet"
+)
+
+
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("primacy ")]
+
+
+def at_smoke_size(command: list[str]) -> list[str]:
+    if command[0] not in ("train", "sweep"):
+        return command
+    small = [re.sub(r"every=\d+", "every=40", word) for word in command]
+    small = [re.sub(r"replay-ratio=1,16", "replay-ratio=1,2", word) for word in small]
+    if "--replay-ratio" in small:
+        small[small.index("--replay-ratio") + 1] = "1"
+    primed = ["--prime-updates", "20", "--prime-transitions", "10"]
+    return [*small, *SMALLER, *(primed if "--prime-updates" in small else [])]
+
+
+def test_the_readme_has_commands():
+    assert {command[0] for command in commands()} >= {"train", "sweep", "report", "status"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+# One test, in the README's order: later commands read what earlier ones wrote.
+def test_every_command_runs(folder: Path):
+    for command in commands():
+        answer = primacy(*at_smoke_size(command), cwd=folder)
+        assert answer.returncode == 0, (command, answer.stdout[-2000:], answer.stderr[-2000:])

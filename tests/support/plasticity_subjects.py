@@ -1,0 +1,91 @@
+"""What the contract's tests are run on: the toy networks and the package's own agent."""
+
+from collections.abc import Callable
+from functools import partial
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from primacy.agents.sac import SAC, SACConfig
+from primacy.plasticity.chain import Chain, options
+from primacy.plasticity.contract import Architecture, Generators
+from primacy.plasticity.remedies import parse
+from primacy.tests.support.plasticity_toy import Plan, Toy
+from primacy.tests.support.sac_pairs import ACTION, OBSERVATION, data, generators
+
+
+class SacSubject:
+    """SAC behind the toy's methods."""
+
+    def __init__(self, seeds: tuple[int, ...], plan: Plan = lambda name, plain, inputs: plain):
+        self.seeds = seeds
+        plain = Architecture(hidden_sizes=(8, 8))
+        inputs = {"actor": OBSERVATION, "critic": OBSERVATION + ACTION}
+        chosen = {name: plan(name, plain, width) for name, width in inputs.items()}
+        config = SACConfig(hidden_sizes=(8, 8), learning_rate=1e-2)
+        self.agent = SAC(config, OBSERVATION, ACTION, generators(seeds), chosen)
+        self.networks, self.attach, self.tensors = (
+            self.agent.networks,
+            self.agent.attach,
+            self.agent.state,
+        )
+
+    def update(self, step: int) -> None:
+        self.agent.update(*data(self.seeds, step))
+
+    def batch(self) -> dict[str, Tensor]:
+        batch, _ = data(self.seeds, 0, 64)
+        return {"observation": batch.observation, "action": batch.action}
+
+
+SUBJECTS: dict[str, type[Toy] | type[SacSubject]] = {"toy": Toy, "sac": SacSubject}
+
+# One text per remedy, plus the variants that take another path through it.
+TEXTS = {
+    "reset": "reset:every=3",
+    "shrink-perturb": "shrink-perturb:every=3,target=own",
+    "hare-tortoise": "hare-tortoise:every=3,decay=0.5,networks=critic+actor,optimiser=reset",
+    "l2-init": "l2-init:strength=0.1",
+    "l2": "l2:strength=0.1",
+    "weight-decay": "weight-decay:strength=0.5",
+    "crelu": "crelu",
+    "layer-norm": "layer-norm",
+    "reset head": "reset:every=3,layers=head:1,optimiser=all",
+    "shrink-perturb initial": "shrink-perturb:every=3,source=initial",
+    "hare-tortoise target": "hare-tortoise:every=3,shadow=target",
+    "l2-init decoupled": "l2-init:strength=0.5,decoupled=true",
+}
+
+
+def draws(seeds: tuple[int, ...], event: int = 1) -> Callable[[str], Generators]:
+    """Generators by path, one per seed: a function of seed, event and path."""
+    return lambda path: [
+        np.random.default_rng([seed, event, crc32(path.encode())]) for seed in seeds
+    ]
+
+
+def attached(kind: str, seeds: tuple[int, ...], *texts: str):
+    """A subject built with these remedies, and their chain."""
+    remedies = [parse(text) for text in texts]
+    subject = SUBJECTS[kind](seeds, partial(options, remedies))
+    chain = Chain(remedies, subject.networks())
+    subject.attach(chain)
+    return subject, chain
+
+
+def run(subject, chain: Chain, first: int, last: int, fire: Tensor | None = None) -> None:
+    """Gradient steps `first` to `last` with the interventions that fall due."""
+    everyone = torch.ones(len(subject.seeds), dtype=torch.bool)
+    for step in range(first, last + 1):
+        subject.update(step)
+        for due in chain.due(None, step, None, {"gradient_steps": 1000}):
+            chosen = everyone if fire is None else fire
+            chain.apply(due, chosen, draws(subject.seeds, due.event))
+
+
+def copies(subject, chain: Chain) -> dict[str, Tensor]:
+    """Every tensor of a subject and of its remedies, cloned."""
+    state = {f"chain/{name}": value for name, value in chain.state_dict().items()}
+    return {name: value.clone() for name, value in (subject.tensors() | state).items()}
