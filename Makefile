@@ -17,6 +17,9 @@ UV ?=
 RUNS ?= demo/priming demo/ablation
 OUTPUT ?= demo/report
 PYTEST_FLAGS ?=
+# Sizes at which the effects show on a CPU; the published ones are 256 wide and start at step 10,000.
+DEMO := --hidden-sizes 64 64 --batch-size 64 --learning-rate 1e-3 --start-steps 250 \
+  --eval-every 500 --eval-episodes 3 --diagnose-every 500 --quiet
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALL := $(if $(UV),uv pip install --python .venv --quiet,\
@@ -26,9 +29,12 @@ PINNED := $(INSTALL) -c constraints.txt $(PIP_FLAGS)
 ## demo: the two effects and their report in a few minutes on a CPU (demo/report)
 # ---- the demo: plain commands, as anyone would type them --------------------------------------
 demo: .venv/.runtime
-	primacy sweep --out demo/priming --agent sac --task cartpole-swingup
-	primacy sweep --out demo/ablation --agent sac --task walker-stand --grid replay-ratio=4,32 \
-	  "remedies=none;reset:every=2000,unit=env_steps,offset=249"
+	primacy sweep --out demo/priming --agent sac --task cartpole-swingup --action-repeat 8 \
+	  --grid "prime-updates=0;30000;30000 --remedies reset:every=1499,unit=env_steps,until=1499" \
+	  --seeds 0 1 2 --replay-ratio 4 --prime-transitions 125 --env-steps 3000 $(DEMO)
+	primacy sweep --out demo/ablation --agent sac --task walker-stand --action-repeat 4 \
+	  --grid replay-ratio=4,32 "remedies=none;reset:every=2000,unit=env_steps,offset=249" \
+	  --seeds 0 1 2 --env-steps 5000 $(DEMO)
 	primacy report demo/priming demo/ablation --output demo/report
 # -----------------------------------------------------------------------------------------------
 
@@ -91,7 +97,7 @@ MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
 	@echo '$(CURDIR)' > $@
 
 .venv/.runtime: pyproject.toml constraints.txt .venv/.made
-	@echo 'Installing into .venv for some minutes: 1 GB with a CPU build of torch, several with CUDA' \
+	@echo 'Installing into .venv, minutes: 1.5 GB with a CPU build of torch, several more with CUDA' \
 	  '(another build: make PIP_FLAGS="--extra-index-url URL", the URL from its install page)'
 	@# dm-control demands labmaze, which has no wheel for Python 3.13 and which only its mazes
 	@# import: there, pip is told that it is installed.

@@ -9,7 +9,7 @@ from primacy.runs.config import RunConfig
 
 # Compiling takes about as long as this many eager updates; measured with
 # benchmarks/bench_update.py.
-UPDATES_TO_REPAY = 20_000
+UPDATES_TO_REPAY = 5_000
 
 
 def compiler() -> str | None:

@@ -3,6 +3,7 @@ cores."""
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,8 +30,8 @@ class SweepOptions:
     has them."""
 
     grid: tuple[str, ...]
-    """Axes "option=value,value"; remedies are separated by ;: replay-ratio=1,16
-    "remedies=none;reset:every=2000"."""
+    """Axes "option=value,value". With ; between the values they may hold commas, and further
+    options after a value go with it: replay-ratio=1,16 "remedies=none;reset:every=2000"."""
     out: Path
     """Folder of the run folders; finished runs in it are skipped, unfinished ones go on."""
     jobs: int = 0
@@ -150,6 +151,8 @@ def sweep(arguments: Sequence[str]) -> int:
     )
     found = cells(options, common)
     start = time.monotonic()
+    # A sweep that is asked to end takes its runs with it; each saves and can go on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         failed = run_cells(found, options.out, options.jobs or os.cpu_count() or 1)
     except KeyboardInterrupt:

@@ -165,6 +165,7 @@ class Training:
             gradient_step=gradient_step if updated else None,
             frame=step * self.config.action_repeat if at_env_step else None,
             totals=self._totals(),
+            frames_per_env_step=self.config.action_repeat,
         ):
             measured = self.config.diagnose_every and self.diagnostics.claim(step)
             if measured:

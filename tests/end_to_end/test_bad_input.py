@@ -1,4 +1,4 @@
-"""Mistakes: one line that says what is wrong, one that says what to do, exit code 2, no traceback."""
+"""Mistakes: a line that says what is wrong, one that says what to do, exit code 2."""
 
 import os
 from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 
 from primacy.envs.suites import UnknownTask, make, tasks
 
-# Observation and action sizes of the tasks of the primacy-bias study (SAC).
+# Observation and action sizes: the SAC tasks of the primacy-bias study, and one more.
 SIZES = {
     "acrobot-swingup": (6, 1),
     "ball_in_cup-catch": (8, 2),

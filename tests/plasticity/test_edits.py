@@ -6,7 +6,9 @@ import torch
 
 from primacy.plasticity.chain import Due
 from primacy.plasticity.contract import select_layers
-from primacy.plasticity.remedies import parse
+from primacy.plasticity.perturb import ShrinkPerturb
+from primacy.plasticity.resets import Reset
+from primacy.plasticity.tortoise import HareTortoise
 from primacy.tests.support.plasticity_subjects import SUBJECTS, attached, copies, draws, run
 from primacy.tests.support.plasticity_toy import LEARNING_RATE
 
@@ -212,6 +214,6 @@ def test_the_target_network_can_be_the_tortoise():
 
 
 def test_defaults_name_what_the_papers_edit():
-    assert parse("reset:every=1").networks == ("all",)
-    assert parse("shrink-perturb:every=1").networks == ("critic", "actor")
-    assert parse("hare-tortoise:every=1").networks == ("critic",)
+    assert Reset(every=1).networks == ("all",)
+    assert ShrinkPerturb(every=1).networks == ("critic", "actor")
+    assert HareTortoise(every=1).networks == ("critic",)

@@ -43,7 +43,7 @@ def test_a_regenerated_network_feels_nothing_on_the_first_day(kind):
         kind, SEEDS, "l2-init:strength=5", "l2-init:strength=5,decoupled=true"
     )
     network = subject.networks()["critic"]
-    assert chain.penalty(network, own_values(network)).tolist() == [0.0, 0.0]
+    assert not torch.as_tensor(chain.penalty(network, own_values(network))).any()
     for name, _, _, value in network.parameters():
         assert torch.equal(chain.before_step(network, name, value, 0.1), value)
 

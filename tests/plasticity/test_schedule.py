@@ -46,7 +46,7 @@ def test_nothing_is_due_before_the_next_count_named(schedule, count, total):
 
 @given(st.integers(1, 12), st.integers(0, 9), st.integers(1, 12))
 def test_a_stride_skips_no_interval(every, offset, stride):
-    """Frames pass by action repeat: each interval's event comes at the first count past it, once."""
+    """Frames pass by action repeat: an event comes at the first count past its interval, once."""
     schedule = Schedule(every, unit="frames", offset=offset)
     counts = range(stride, 200, stride)
     events = [e for c in counts if (e := schedule.event(c, 1000, stride)) is not None]

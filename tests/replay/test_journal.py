@@ -83,6 +83,14 @@ def test_a_refilled_buffer_is_what_it_was(tmp_path, monkeypatch, capacity, until
     assert torch.equal(refilled.rows[:, :held], live.rows[:, :held])
 
 
+def test_refilling_reads_no_more_than_the_buffer_holds(tmp_path: Path):
+    one = journal(written(tmp_path, 10))
+    (tmp_path / "000000.rows").unlink()
+    replay = Replay(LAYOUT, len(SEEDS), 3)
+    refill(replay, one, 10)
+    assert np.array_equal(replay.rows[:, 9 % 3].numpy(), record(9))
+
+
 def test_the_digest_is_that_of_the_experience_up_to_a_step(tmp_path: Path):
     whole = digest(written(tmp_path / "whole", 9), 6)
     assert whole == digest(written(tmp_path / "shorter", 6), 6)
@@ -184,6 +192,16 @@ def test_what_a_full_disk_refused_can_be_repeated(tmp_path, monkeypatch, room, b
     append_until(one, 9)
     one.close()
     assert contents(tmp_path / "full") == contents(written(tmp_path / "whole", 9))
+
+
+def test_a_refused_step_at_a_boundary_costs_none_of_those_before_it(tmp_path: Path):
+    one = journal(tmp_path)
+    append_until(one, SEGMENT_STEPS)
+    with no_file_larger_than(4096 + 2 * RECORD_BYTES + 5), pytest.raises(JournalFault):
+        one.append(record(SEGMENT_STEPS))
+    assert len(one) == SEGMENT_STEPS
+    one.append(record(SEGMENT_STEPS))
+    assert np.array_equal(one.read(0, SEGMENT_STEPS + 1), records(0, SEGMENT_STEPS + 1))
 
 
 def test_a_folder_without_write_permission_is_named_and_still_read():

@@ -1,4 +1,4 @@
-"""Configurations: published values, integer arithmetic of the replay ratio, JSON, and what is refused."""
+"""Configurations: published values, exact replay ratios, JSON, and what is refused."""
 
 from dataclasses import replace
 from fractions import Fraction
