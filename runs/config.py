@@ -161,7 +161,11 @@ def _check(config: RunConfig) -> None:
         )
     _check_agent(config.sac)
     for text in config.remedies:
-        remedy_syntax.parse(text)
+        try:
+            remedy_syntax.parse(text)
+        except remedy_syntax.RemedyError as error:
+            # tyro would catch a ValueError and print it without its hint.
+            raise UserError(str(error), error.hint) from error
 
 
 def _check_agent(config: SACConfig) -> None:

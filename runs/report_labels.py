@@ -112,7 +112,7 @@ def labels(conditions: Sequence[Settings]) -> list[str]:
 
 def _label(settings: Settings, names: list[str], conditions: Sequence[Settings]) -> str:
     if len(conditions) == 1:
-        names = [name for name in ("replay_ratio", "remedies") if name in settings]
+        names = [n for n in ("prime_updates", "replay_ratio", "remedies") if n in settings]
     pieces = {}
     for name in names:
         rivals = [c.get(name) for c in conditions]

@@ -157,7 +157,7 @@ def curve_panel(
     """
     import altair as alt
 
-    y_scale, y_axis = _y_axis([v for p in points for v in p[2:4]], reference, limits)
+    y_scale, y_axis = _y_axis([v for p in points for v in p[2:]], reference, limits)
     xs = span or (min((p[1] for p in points), default=0), max((p[1] for p in points), default=1))
     x = alt.X(
         "x:Q",

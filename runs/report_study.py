@@ -170,7 +170,8 @@ def _experiment(tasks: list[str], runs: Sequence[Run], names: list[str], taken: 
 
 def _named(config: dict[str, Any]) -> dict[str, Any]:
     """The settings a label may show even where they do not differ."""
-    return {n: config[n] for n in ("label", "replay_ratio", "remedies") if n in config}
+    shown = ("label", "prime_updates", "replay_ratio", "remedies")
+    return {name: config[name] for name in shown if name in config}
 
 
 def _condition(

@@ -45,7 +45,9 @@ def test_each_lane_is_a_plain_loop_over_its_environment(lanes: int, steps: int, 
         given_episodes += finished
     for lane in range(lanes):
         rows, finished = plain_loop(lane, actions[:, lane])
-        np.testing.assert_array_equal(np.array(given_rows)[:, lane], np.float32(rows))
+        np.testing.assert_array_equal(
+            np.array(given_rows)[:, lane], np.array(rows, dtype=np.float32)
+        )
         assert [episode for episode in given_episodes if episode.lane == lane] == finished
         assert stepped.episodes[lane] == len(finished)
 

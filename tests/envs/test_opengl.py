@@ -141,7 +141,7 @@ env.reset(seed=0)
 env.render()
 print("drawn")
 """
-    result = run(code, MUJOCO_GL=backend)
+    result = run(code, MUJOCO_GL=backend, PYOPENGL_PLATFORM="")
     if "RenderFault" in result.stderr:
         pytest.skip(f"no {backend} here")
     assert (result.stdout, result.stderr) == ("drawn\n", "")

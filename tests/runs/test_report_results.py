@@ -160,6 +160,10 @@ def test_a_task_missing_from_a_condition_is_said(tmp_path):
             ["replay ratio 1/2 + reset + l2"],
         ),
         (
+            [{"replay_ratio": "4", "remedies": [], "prime_updates": 30000}],
+            ["primed, replay ratio 4"],
+        ),
+        (
             [{"replay_ratio": "1", "remedies": []}, {"replay_ratio": "32", "remedies": RESET}],
             ["replay ratio 1", "replay ratio 32 + reset"],
         ),

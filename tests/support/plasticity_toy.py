@@ -2,7 +2,9 @@
 networks with autograd and a textbook Adam."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 import torch
@@ -109,6 +111,7 @@ class Toy:
         for i, width in enumerate((*sizes, OUTPUTS[name])):
             depth = len(sizes) - i
             path = f"{name}.{i}" if depth else f"{name}.out"
+            kinds: list[tuple[Literal["dense", "norm"], str, Callable]]
             kinds = [("dense", path, linear(stack, rows, width))]
             if depth and architecture.normaliser == "layer_norm":
                 kinds.append(("norm", f"{path}n", norm(stack, width)))
@@ -134,17 +137,8 @@ class Toy:
 
     @staticmethod
     def _moved(layer: Layer, values: Mapping[str, Tensor]) -> Layer:
-        parameters = {role: values[name] for role, name in layer.names().items()}
-        return Layer(
-            layer.path,
-            layer.kind,
-            layer.group,
-            layer.depth,
-            parameters,
-            layer.initialise,
-            layer.units,
-            layer.fan_in,
-        )
+        parameters: dict[Role, Tensor] = {role: values[n] for role, n in layer.names().items()}
+        return replace(layer, parameters=parameters)
 
     def _forward(self, name: str, values: Mapping[str, Tensor], x: Tensor, taps: dict) -> Tensor:
         architecture = self.architecture[name]
