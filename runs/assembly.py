@@ -1,5 +1,6 @@
 """From a configuration to the parts of a run: environments, replay, agent, remedies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from primacy.envs.suites import make
 from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.contract import Architecture
 from primacy.plasticity.remedies import parse
-from primacy.replay.buffer import Replay
+from primacy.replay.buffer import Replay, describe
 from primacy.replay.layout import Layout
 from primacy.runs.config import RunConfig
 from primacy.runs.errors import UserError
@@ -42,11 +43,6 @@ def set_up_torch(config: RunConfig) -> None:
         raise UserError("--device cuda: no CUDA device is available", "use --device cpu")
 
 
-def episode_seeds(config: RunConfig, purpose: str) -> list[Randomness]:
-    """One source of environment seeds per lane."""
-    return [Randomness((seed,)) for seed in config.seeds]
-
-
 def make_lanes(config: RunConfig) -> Lanes:
     """S training environments; episode e of a seed is a function of (seed, e)."""
     own = [Randomness((seed,)) for seed in config.seeds]
@@ -75,8 +71,8 @@ def make_agent(
     return agent, chain
 
 
-def assemble(config: RunConfig) -> Parts:
-    """Build every part of a run as it is before its first step."""
+def assemble(config: RunConfig, say: Callable[[str], None]) -> Parts:
+    """Build every part of a run as it is before its first step; `say` gets the size of replay."""
     set_up_torch(config)
     randomness = Randomness(config.seeds)
     lanes = make_lanes(config)
@@ -87,5 +83,6 @@ def assemble(config: RunConfig) -> Parts:
         network.name: {name: value.clone() for name, _, _, value in network.parameters()}
         for network in agent.networks().values()
     }
+    say(describe(layout, len(config.seeds), capacity))
     replay = Replay(layout, len(config.seeds), capacity, torch.device(config.device))
     return Parts(config, randomness, lanes, layout, replay, agent, chain, initial)

@@ -31,6 +31,11 @@ class Progress:
         """One line that stays."""
         self._console.print(f"{self.name}: {line}", markup=False, soft_wrap=True)
 
+    def note(self, line: str) -> None:
+        """One line that stays, unless the user wants quiet."""
+        if not self.quiet:
+            self.say(line)
+
     def show(self, env_step: int, gradient_step: int) -> None:
         """Where the run stands. Rates count from the first call, so that start-up does not blur
         them."""

@@ -291,11 +291,12 @@ def _y_axis(
     if sizes.max() < 10 * level:
         zero = reference is not None or bool(min(values, default=0.0) < sizes.max() / 2)
         return alt.Scale(zero=zero), alt.Axis(tickCount=4, format=",~r")
-    if min(values) > 0:
-        return alt.Scale(type="log"), alt.Axis(tickCount=4, format="~s")
-    decades = range(math.ceil(math.log10(sizes.max())) + 1)
+    low, high = min(values), math.ceil(math.log10(sizes.max()))
+    decades = range(math.floor(math.log10(low)) if low > 0 else 0, high + 1)
     powers = [10.0**k for k in decades[:: 1 + len(decades) // 6]]
-    ticks = [*(-p for p in powers if min(values) < 0), 0.0, *powers]
+    if low > 0:
+        return alt.Scale(type="log"), alt.Axis(values=powers, format="~s")
+    ticks = [*(-p for p in powers if low < 0), 0.0, *powers]
     return (
         alt.Scale(type="symlog", constant=1, nice=False),
         alt.Axis(values=ticks, format="~s"),

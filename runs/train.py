@@ -12,7 +12,7 @@ import torch
 
 from primacy.replay.journal import Journal, refill
 from primacy.runs import checkpoint as checkpoints
-from primacy.runs.assembly import Parts, assemble
+from primacy.runs.assembly import assemble
 from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.compilation import compile_update
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
@@ -42,10 +42,11 @@ class Training:
     """One run in its folder. `run` trains to the end, from the start or from the newest good
     checkpoint."""
 
-    def __init__(self, config: RunConfig, folder: RunFolder, parts: Parts, quiet: bool) -> None:
+    def __init__(self, config: RunConfig, folder: RunFolder, quiet: bool) -> None:
         self.config = config
         self.folder = folder
-        self.parts = parts
+        self.progress = Progress(config, folder.path.name, quiet)
+        self.parts = parts = assemble(config, self.progress.note)
         self.tables = Tables(folder.path)
         self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
         self.learner = Learner(parts)
@@ -53,7 +54,6 @@ class Training:
             config.task, config.action_repeat, config.seeds, config.eval_episodes, config.device
         )
         self.diagnostics = Diagnostics(parts, self.tables.plasticity)
-        self.progress = Progress(config, folder.path.name, quiet)
         self.env_step = 0
         self.signal: int | None = None
         self.spent: dict[str, float] = dict.fromkeys(PARTS_OF_TIME, 0.0)
@@ -351,7 +351,7 @@ def train(config: RunConfig, out: Path, quiet: bool = False) -> int:
 def _train(config: RunConfig, folder: RunFolder, quiet: bool) -> int:
     training: Training | None = None
     try:
-        training = Training(config, folder, assemble(config), quiet)
+        training = Training(config, folder, quiet)
         with _signals(training):
             training.run()
         return 0

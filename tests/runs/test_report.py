@@ -16,7 +16,7 @@ from primacy.runs import report as command
 from primacy.runs.errors import UserError
 from primacy.runs.report import ReportOptions
 from primacy.runs.statistics import AGGREGATES
-from primacy.tests.support.report_runs import constant, demo, write_run
+from primacy.tests.support.report_runs import DIAGNOSTICS, constant, demo, write_run
 
 NASTY = "</script><img src=x onerror=alert(1)> & | \"q\" 'r'"
 
@@ -36,7 +36,7 @@ def make(folder: Path, output: Path, **options: Any) -> Path:
 def reported(tmp_path_factory):
     """The report of the demonstration's folders."""
     root = tmp_path_factory.mktemp("demo")
-    return make(demo(root / "runs"), root / "report", title="Demo")
+    return make(demo(root / "runs", DIAGNOSTICS[::8]), root / "report", title="Demo")
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ DIAGNOSTICS = [
 """Network, layer and metric of every row `primacy train` writes for SAC, more or less."""
 
 
-def demo(root: Path, seeds: Sequence[int] = (0, 1, 2)) -> Path:
+def demo(root: Path, metrics: Sequence[tuple[str, str, str]] = DIAGNOSTICS) -> Path:
     """Folders as the demonstration makes them: priming on one task, an ablation on another."""
     cartpole = np.arange(250, 4001, 250)
     primed = {"prime_updates": 30000, "prime_transitions": 125}
@@ -136,7 +136,7 @@ def demo(root: Path, seeds: Sequence[int] = (0, 1, 2)) -> Path:
         ("primed-reset", 786, 140, {**primed, "remedies": ["reset:every=1499,unit=env_steps"]}),
     ):
         _demo_run(
-            root / "priming" / name, cartpole, 137, end, q, seeds,
+            root / "priming" / name, cartpole, 137, end, q, metrics,
             task="cartpole-swingup", action_repeat=8, env_steps=4000, eval_every=250,
             replay_ratio="4", resets=[1499] if "remedies" in config else [], **config,
         )  # fmt: skip
@@ -149,7 +149,7 @@ def demo(root: Path, seeds: Sequence[int] = (0, 1, 2)) -> Path:
         ("32", "reset", 731, 198),
     ):
         _demo_run(
-            root / "ablation" / f"{name}-{ratio}", walker, 142, end, q, seeds,
+            root / "ablation" / f"{name}-{ratio}", walker, 142, end, q, metrics,
             replay_ratio=ratio, remedies=reset if name == "reset" else [],
             resets=[2249, 4249, 6249] if name == "reset" else [],
         )  # fmt: skip
@@ -162,19 +162,19 @@ def _demo_run(
     start: float,
     end: float,
     q: float,
-    seeds: Sequence[int],
+    metrics: Sequence[tuple[str, str, str]],
     **config: Any,
 ) -> None:
     noise = np.random.default_rng([sum(folder.name.encode()), len(folder.name)])
     part = steps / steps[-1]
     returns, mean_q, diagnostics = {}, {}, []
-    for seed in seeds:
+    for seed in range(3):
         spread = noise.normal(1, 0.08)
         course = (start + (end - start) * part**1.3) * spread
         returns[seed] = np.clip(course + noise.normal(0, 18, len(steps)), 1, 995).round(3).tolist()
         late = q * (1 - np.exp(-4 * part)) * noise.lognormal(0, 0.15, len(steps))
         mean_q[seed] = late.round(3).tolist()
-        for network, layer, metric in DIAGNOSTICS:
+        for network, layer, metric in metrics:
             values = (20 + 0.02 * end * part) * noise.normal(1, 0.02, len(steps))
             diagnostics += [
                 (seed, t, network, layer, metric, round(float(v), 5))
