@@ -19,7 +19,7 @@ OUTPUT ?= demo/report
 PYTEST_FLAGS ?=
 # Sizes at which the effects show on a CPU; the published ones are 256 wide and start at step 10,000.
 DEMO := --hidden-sizes 64 64 --batch-size 64 --learning-rate 1e-3 --start-steps 250 \
-  --eval-every 500 --eval-episodes 3 --diagnose-every 500 --quiet
+  --eval-every 500 --eval-episodes 3 --log-every 500 --diagnose-every 500 --quiet
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALL := $(if $(UV),uv pip install --python .venv --quiet,\
