@@ -97,7 +97,7 @@ MOVED := $(filter-out $(CURDIR),$(shell cat .venv/.made 2>/dev/null))
 	@echo '$(CURDIR)' > $@
 
 .venv/.runtime: pyproject.toml constraints.txt .venv/.made
-	@echo 'Installing into .venv, minutes: 1.5 GB with a CPU build of torch, several more with CUDA' \
+	@echo 'Installing into .venv, minutes: 1.6 GB with a CPU build of torch, several more with CUDA' \
 	  '(another build: make PIP_FLAGS="--extra-index-url URL", the URL from its install page)'
 	@# dm-control demands labmaze, which has no wheel for Python 3.13 and which only its mazes
 	@# import: there, pip is told that it is installed.

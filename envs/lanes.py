@@ -5,7 +5,6 @@ resume needs: a function of its seed and its actions.
 """
 
 from collections.abc import Callable, Sequence
-from math import isfinite
 from typing import NamedTuple
 
 import gymnasium
@@ -134,8 +133,12 @@ class Lanes:
         return reward, terminated, truncated
 
     def _arrive(self, lane: int, observation: np.ndarray, reward: float) -> None:
+        # As float32, in which they are kept: a number too large for it becomes infinite.
+        with np.errstate(over="ignore"):
+            observation = np.asarray(observation, dtype=np.float32)
+            kept_reward = np.float32(reward)
         sound = np.isfinite(observation).all()
-        if not (sound and isfinite(reward)):
+        if not (sound and np.isfinite(kept_reward)):
             fault = EnvironmentFault(
                 f"{_name(self.envs[lane])} gave {'a reward' if sound else 'an observation'} "
                 "that is not finite",

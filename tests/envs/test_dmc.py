@@ -62,6 +62,15 @@ def test_an_episode_of_any_task_is_a_function_of_its_seed_and_actions(task: str)
     check_purity(task)
 
 
+@pytest.mark.parametrize("task", ["lqr-lqr_6_2", "manipulator-bring_ball", "point_mass-hard"])
+def test_a_reset_restores_the_model_that_the_task_was_made_with(task: str):
+    dirty, fresh = make(task), make(task)
+    for array in (dirty._physics.model.body_mass, dirty._physics.model.jnt_stiffness):
+        array[...] = array * 2.0 + 1.0
+    actions = random_actions(fresh, 40, 0)
+    assert record(dirty, 7, actions) == record(fresh, 7, actions)
+
+
 def test_other_seeds_are_other_episodes_even_in_the_model_that_is_drawn():
     env = make("point_mass-hard")
     actions = random_actions(env, 5, 0)

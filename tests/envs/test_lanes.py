@@ -114,6 +114,15 @@ def test_a_first_observation_that_is_not_finite_is_a_fault_too():
         lanes.start()
 
 
+@pytest.mark.parametrize("what", ["reward", "observation"])
+def test_a_number_too_large_for_float32_is_a_fault_too(what: str):
+    bad = 1e39 if what == "reward" else np.array([0, 1e39, 0], dtype=np.float64)
+    lanes = Lanes([Toy({(0, 1): {what: bad}})], episode_seed)
+    lanes.start()
+    with pytest.raises(EnvironmentFault, match=f"{what} .*lane 0, episode 0, env step 1"):
+        lanes.step(np.zeros((1, 2)))
+
+
 def test_a_fault_of_an_environment_says_where():
     lanes = Lanes([Toy(), Toy()], episode_seed)
     lanes.start()
