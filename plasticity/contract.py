@@ -152,6 +152,23 @@ def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
     return chosen
 
 
+def select_layered(
+    networks: Mapping[str, PlasticNetwork], names: Sequence[str]
+) -> list[PlasticNetwork]:
+    """The networks of these names without single scalars (the temperature).
+
+    Raises SelectionError where none is left: the remedy would do nothing.
+    """
+    chosen = select_networks(networks, names)
+    layered = [network for network in chosen if network.layers[0].kind != "scalar"]
+    if not layered:
+        raise SelectionError(
+            f"field networks: {'+'.join(names)} is a single scalar, which this remedy leaves alone",
+            "name networks that have layers; reset is the remedy for a temperature",
+        )
+    return layered
+
+
 def expand(mask: Tensor, like: Tensor) -> Tensor:
     """A mask [S] shaped to broadcast against a parameter [S, ...]."""
     return mask.view(-1, *([1] * (like.ndim - 1)))
@@ -183,9 +200,9 @@ class Penalty(Protocol):
 
     def penalty(
         self, network: PlasticNetwork, parameters: Mapping[str, Tensor], state: Mapping[str, Tensor]
-    ) -> Tensor:
-        """[S]; `parameters` are the differentiated values by name, not the network's live
-        tensors."""
+    ) -> Tensor | float:
+        """[S], or 0.0 for a network that it leaves alone; `parameters` are the differentiated
+        values by name, not the network's live tensors."""
         ...
 
 
@@ -235,6 +252,21 @@ class Intervention(Protocol):
 
         Returns the names of the networks that were edited, for the agent's `on_edit`.
         """
+        ...
+
+
+class Follower(Protocol):
+    """A remedy that remembers weights and is told when another one edits them."""
+
+    def follow(
+        self,
+        networks: Mapping[str, PlasticNetwork],
+        state: dict[str, Tensor],
+        changed: Mapping[str, Tensor],
+        redrawn: bool,
+    ) -> None:
+        """`changed` says by parameter name which seeds (bool [S]) were edited; `redrawn` that the
+        edit was a fresh draw, as the editing remedy's class says by `redraws = True`."""
         ...
 
 

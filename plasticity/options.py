@@ -7,8 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from primacy.plasticity.contract import Architecture, PlasticNetwork
-from primacy.plasticity.resets import select_layered
+from primacy.plasticity.contract import Architecture, PlasticNetwork, select_layered
 
 
 @dataclass(frozen=True)

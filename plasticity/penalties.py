@@ -1,14 +1,13 @@
 """Pulls on the weights: regenerative L2 (Kumar et al. 2023), L2, and decoupled weight decay
 (Loshchilov and Hutter 2019)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from primacy.plasticity.contract import PlasticNetwork, Role, write
-from primacy.plasticity.resets import select_layered
+from primacy.plasticity.contract import PlasticNetwork, Role, select_layered, write
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,16 @@ def _is_weight(role: Role) -> bool:
     return role in ("weight", "bias")
 
 
+def _weights(network: PlasticNetwork, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The values of weights and biases by name."""
+    return {name: parameters[name] for name, role, _, _ in network.parameters() if _is_weight(role)}
+
+
+def _sum_of_squares(values: Iterable[Tensor]) -> Tensor:
+    """Over all values and all their axes but the seeds', [S]."""
+    return torch.stack([value.square().flatten(1).sum(-1) for value in values]).sum(0)
+
+
 @dataclass(frozen=True)
 class L2(_Pull):
     """Adds strength / 2 * sum theta^2 to each network's loss; norm layers are excluded, biases
@@ -45,12 +54,7 @@ class L2(_Pull):
         """[S]."""
         if not self._acts_on(network):
             return 0.0
-        squares = [
-            parameters[name].square().flatten(1).sum(-1)
-            for name, role, _, _ in network.parameters()
-            if _is_weight(role)
-        ]
-        return 0.5 * self.strength * torch.stack(squares).sum(0)
+        return 0.5 * self.strength * _sum_of_squares(_weights(network, parameters).values())
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,9 @@ class L2Init(_Pull):
         """[S]."""
         if self.decoupled or not self._acts_on(network):
             return 0.0
-        squares = [
-            (parameters[name] - state[name]).square().flatten(1).sum(-1)
-            for name, role, _, _ in network.parameters()
-            if _is_weight(role)
-        ]
-        return 0.5 * self.strength * torch.stack(squares).sum(0)
+        weights = _weights(network, parameters)
+        moved = [value - state[name] for name, value in weights.items()]
+        return 0.5 * self.strength * _sum_of_squares(moved)
 
     def before_step(
         self,

@@ -13,10 +13,11 @@ from primacy.plasticity.contract import (
     PlasticNetwork,
     Role,
     forget,
+    select_layered,
     select_layers,
     write,
 )
-from primacy.plasticity.resets import copy_to_target, select_layered
+from primacy.plasticity.resets import copy_to_target
 from primacy.plasticity.schedule import RemedyError, Schedule
 
 

@@ -1,6 +1,6 @@
 """Periodic resets (Nikishin et al. 2022)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,7 +9,6 @@ from torch import Tensor
 from primacy.plasticity.contract import (
     Generators,
     PlasticNetwork,
-    SelectionError,
     forget,
     select_layers,
     select_networks,
@@ -70,23 +69,6 @@ class Reset(Schedule):
             if self.target != "keep":
                 copy_to_target(network, paths, fire)
         return {network.name for network in chosen}
-
-
-def select_layered(
-    networks: Mapping[str, PlasticNetwork], names: Sequence[str]
-) -> list[PlasticNetwork]:
-    """The networks of these names without single scalars (the temperature).
-
-    Raises SelectionError where none is left: the remedy would do nothing.
-    """
-    chosen = select_networks(networks, names)
-    layered = [network for network in chosen if network.layers[0].kind != "scalar"]
-    if not layered:
-        raise SelectionError(
-            f"field networks: {'+'.join(names)} is a single scalar, which this remedy leaves alone",
-            "name networks that have layers; reset is the remedy for a temperature",
-        )
-    return layered
 
 
 def copy_to_target(network: PlasticNetwork, paths: set[str], fire: Tensor) -> None:

@@ -13,9 +13,9 @@ from primacy.plasticity.contract import (
     PlasticNetwork,
     SelectionError,
     forget,
+    select_layered,
     write,
 )
-from primacy.plasticity.resets import select_layered
 from primacy.plasticity.schedule import RemedyError, Schedule
 
 

@@ -1,11 +1,20 @@
 """Diagnostics during training: rows of plasticity.csv at intervals and around interventions."""
 
+from collections.abc import Iterable
+
+from primacy.plasticity.contract import PlasticNetwork
 from primacy.plasticity.diagnostics import measure
 from primacy.runs.assembly import Parts
 from primacy.runs.tables import Table
 
-BATCH = 512
-"""Replay states per seed; ranks need at least twice the width of the layer."""
+SMALLEST_BATCH = 512
+"""Replay states per seed; wide layers get twice their features, which ranks need."""
+
+
+def batch_size(networks: Iterable[PlasticNetwork]) -> int:
+    """States that resolve the rank of every last hidden layer, whose features the heads read."""
+    features = [x.fan_in for network in networks for x in network.layers if x.depth == 0]
+    return max(SMALLEST_BATCH, 2 * max(features))
 
 
 class Diagnostics:
@@ -15,6 +24,7 @@ class Diagnostics:
     def __init__(self, parts: Parts, table: Table) -> None:
         self.parts = parts
         self.table = table
+        self.states = batch_size(parts.agent.networks().values())
         self.claimed = -1
         """The last interval in which an intervention was measured."""
 
@@ -32,7 +42,7 @@ class Diagnostics:
         if not parts.replay.size:
             return
         source = parts.randomness.source("diagnostics", gradient_step, 1)
-        uniforms = source.uniform("batch", (BATCH,))[:, 0]
+        uniforms = source.uniform("batch", (self.states,))[:, 0]
         batch = parts.replay.sample(uniforms, config.n_step, config.sac.discount)
         inputs = {"observation": batch.observation, "action": batch.action}
         rows = []
@@ -40,7 +50,9 @@ class Diagnostics:
             initial = parts.initial[network.name]
             for layer, metric, values in measure(network, inputs, initial):
                 rows.append((network.name, layer, metric, values))
-        for name, figures in parts.agent.probe(batch, parts.agent.draw(source, BATCH)[0]).items():
+        for name, figures in parts.agent.probe(
+            batch, parts.agent.draw(source, self.states)[0]
+        ).items():
             rows += [(name, "", metric, values) for metric, values in figures.items()]
         for network, layer, metric, values in rows:
             for seed, value in zip(config.seeds, values.tolist(), strict=True):

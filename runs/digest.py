@@ -9,7 +9,6 @@ from primacy.runs import checkpoint as checkpoints
 from primacy.runs.config import read
 from primacy.runs.errors import UserError
 
-# Running means and masks decide no later number of a run; parameters, moments and counters do.
 TABLES = ("evaluations", "plasticity")
 
 

@@ -82,7 +82,7 @@ def record_video(config: RunConfig, agent: SAC, path: Path) -> None:
     env = make(config.task, config.action_repeat)
     seed = Randomness(config.seeds).integers("evaluation", FIRST_EVENT, "video")[0]
     observation, _ = env.reset(seed=seed)
-    writer: Any = imageio.get_writer(path, fps=30, macro_block_size=8)
+    writer: Any = imageio.get_writer(path, fps=env.metadata["render_fps"], macro_block_size=8)
     with writer:
         done = False
         while not done:

@@ -25,7 +25,7 @@ class Progress:
         self.last_return: float | None = None
         self._console = Console(highlight=False)
         self._status: Status | None = None
-        self._began: tuple[float, int, int] | None = None
+        self._last: tuple[float, int, int] | None = None
 
     def say(self, line: str) -> None:
         """One line that stays."""
@@ -37,21 +37,18 @@ class Progress:
             self.say(line)
 
     def show(self, env_step: int, gradient_step: int) -> None:
-        """Where the run stands. Rates count from the first call, so that start-up does not blur
-        them."""
+        """Where the run stands; rates are those since the last call."""
         now = time.monotonic()
-        if self._began is None:
-            self._began = (now, env_step, gradient_step)
+        start, last_step, last_update = self._last or (now, env_step, gradient_step)
+        self._last = (now, env_step, gradient_step)
         if self.quiet:
             return
-        start, first_step, first_update = self._began
-        elapsed = max(now - start, 1e-9)
-        rate = (env_step - first_step) / elapsed
-        left = (self.config.env_steps - env_step) / rate if rate > 0 else float("nan")
         parts = [f"step {env_step:,} of {self.config.env_steps:,}"]
-        if rate > 0:
-            updates = (gradient_step - first_update) / elapsed
-            parts.append(f"{rate:,.0f} steps/s, {updates:,.0f} updates/s, {duration(left)} left")
+        if now > start and env_step > last_step:
+            rate = (env_step - last_step) / (now - start)
+            updates = (gradient_step - last_update) / (now - start)
+            left = duration((self.config.env_steps - env_step) / rate)
+            parts.append(f"{rate:,.0f} steps/s, {updates:,.0f} updates/s, {left} left")
         if self.last_return is not None:
             parts.append(f"return {self.last_return:.1f}")
         self._put(", ".join(parts))

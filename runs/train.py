@@ -4,7 +4,7 @@ any moment."""
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,9 @@ class Training:
                     config.prime_updates, self._between_updates, config.prime_transitions
                 )
                 self._event("prime", f"{config.prime_updates} updates")
+                if due:
+                    # What the last priming update makes due belongs before the next update.
+                    self._intervene(updated=True, at_env_step=False)
             if due:
                 self.learner.learn(due, self._between_updates)
 
@@ -322,15 +325,18 @@ class Training:
             episodes,
             [actions[total - n :, lane] for lane, n in enumerate(lengths)],
             [observations[total - n :, lane] for lane, n in enumerate(lengths)],
+            views.next_observation[-1].numpy() if total else None,
         )
 
     def close(self) -> None:
         """Close every file and environment."""
-        self.progress.close()
-        self.tables.close()
-        self.journal.close()
-        self.evaluator.close()
-        self.parts.lanes.close()
+        with ExitStack() as stack:
+            # Each is closed whatever the others raise: a full disk may fail the journal's.
+            stack.callback(self.parts.lanes.close)
+            stack.callback(self.evaluator.close)
+            stack.callback(self.tables.close)
+            stack.callback(self.journal.close)
+            stack.callback(self.progress.close)
 
 
 def train(config: RunConfig, out: Path, quiet: bool = False) -> int:
