@@ -12,7 +12,8 @@ Generators = Sequence[np.random.Generator]
 
 
 def _stacked(draws: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(draws).astype(np.float32))
+    # Row-major whatever the draw's own order: a transposed weight halves the speed of every update.
+    return torch.from_numpy(np.ascontiguousarray(np.stack(draws), dtype=np.float32))
 
 
 def orthogonal(generators: Generators, shape: tuple[int, ...], gain: float) -> Tensor:

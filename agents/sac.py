@@ -16,6 +16,7 @@ from torch.func import grad_and_value
 
 from primacy.agents.agent import Batch, Remedies, Source
 from primacy.agents.distributions import LOG_STD_BOUNDS, tanh_gaussian
+from primacy.agents.graph import whole_graph
 from primacy.agents.initialisers import Generators
 from primacy.agents.networks import MLP, Head
 from primacy.agents.optimiser import Adam, clip_by_norm, gradient_norm, polyak
@@ -202,8 +203,8 @@ class SAC:
         self._step(Transitions.of(batch), noise)
 
     def compile(self) -> None:
-        """Take the whole update as one graph from now on."""
-        self._step = torch.compile(self._update, fullgraph=True, dynamic=False)
+        """Take the whole update as one graph from now on, with the remedies attached so far."""
+        self._step = whole_graph(self._update, self.device)
 
     @torch.no_grad()
     def _update(self, batch: Transitions, noise: Tensor) -> None:
@@ -278,15 +279,21 @@ class SAC:
         self.alive.logical_and_(finite)
         if self.config.gradient_clip > 0:
             gradients = clip_by_norm(gradients, self.config.gradient_clip)
-        for key, value in parameters.items():
+        moments = [self.moments[key] for key in parameters]
+        corrections = self.optimiser.corrections(moments)
+        for (key, value), moment, factors in zip(
+            parameters.items(), moments, corrections, strict=True
+        ):
             start = self._remedies.before_step(network, key, value, self.config.learning_rate)
-            self.optimiser.step(value, gradients[key], self.moments[key], start, self.alive)
+            self.optimiser.step(value, gradients[key], moment, factors, start, self.alive)
         self._remedies.after_step(network)
 
     # What others see
 
     def attach(self, remedies: Remedies) -> None:
-        """Let these remedies act inside the updates from now on."""
+        """Let these remedies act inside the updates, which are not compiled yet."""
+        if self._step != self._update:
+            raise RuntimeError("remedies are attached before the update is compiled")
         self._remedies = remedies
 
     def on_edit(self, edited: set[str]) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from primacy.agents.distributions import clip_log_std, tanh_gaussian, tanh_log_std
 from primacy.agents.sac import actor_loss, critic_loss, soft_target, temperature_loss
+from primacy.plasticity.chain import Chain
 from primacy.tests.support.sac_pairs import agent, data, plain_twin, sample_of
 
 torch.set_num_threads(1)
@@ -182,3 +183,15 @@ def test_compiled_equals_eager():
         compiled.update(*data((0, 1), step))
     for name, value in eager.state().items():
         torch.testing.assert_close(value, compiled.state()[name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_remedies_cannot_be_attached_to_a_compiled_update():
+    one = agent((0, 1))
+    one.compile()
+    with pytest.raises(RuntimeError, match="attached before"):
+        one.attach(Chain((), one.networks()))
+
+
+def test_parameters_are_row_major():
+    # Transposed weights kept every optimiser step from being vectorised.
+    assert all(value.is_contiguous() for value in agent((0, 1)).state().values())

@@ -92,7 +92,8 @@ def test_weight_decay_is_adamw_on_weights_and_adam_on_the_rest():
             gradient = torch.randn(value.shape, generator=generator)
             twins[name].grad = gradient
             start = chain.before_step(network, name, value, 1e-2)
-            ours.step(value, gradient, moments[name], start, torch.tensor([True]))
+            [factors] = ours.corrections([moments[name]])
+            ours.step(value, gradient, moments[name], factors, start, torch.tensor([True]))
         theirs.step()
     for name, value in values.items():
         torch.testing.assert_close(value, twins[name].detach(), rtol=1e-4, atol=1e-6)
