@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from primacy.runs.arguments import parse
 from primacy.runs.digest import digest as digest_of
 
 
@@ -12,13 +13,13 @@ def digest(arguments: Sequence[str]) -> int:
     """Print the digest of a run: equal digests mean equal parameters, replay, evaluations and
     diagnostics."""
 
-    def command(run: tyro.conf.Positional[Path]) -> None:
+    def command(run: tyro.conf.Positional[Path]) -> Path:
         """Print one SHA-256 over what a run has become.
 
         Args:
             run: Run folder.
         """
-        print(digest_of(run))
+        return run
 
-    tyro.cli(command, prog="primacy digest", args=list(arguments))
+    print(digest_of(parse(command, "primacy digest", arguments)))
     return 0

@@ -15,6 +15,7 @@ from rich.table import Table
 from primacy.agents.sac import SAC
 from primacy.envs.suites import make
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent, set_up_torch
 from primacy.runs.config import RunConfig, read
 from primacy.runs.errors import UserError
@@ -96,7 +97,7 @@ def record_video(config: RunConfig, agent: SAC, path: Path) -> None:
 
 def evaluate(arguments: Sequence[str]) -> int:
     """Print the returns of fresh episodes per seed."""
-    options = tyro.cli(EvaluateOptions, prog="primacy evaluate", args=list(arguments))
+    options = parse(EvaluateOptions, "primacy evaluate", arguments)
     config = read(options.run)
     set_up_torch(config)
     agent, env_step = load_agent(options.run, config, options.at)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from primacy.runs.arguments import parse
 from primacy.runs.config import SETTINGS, RunConfig, near
 from primacy.runs.errors import UserError
 
@@ -33,16 +34,16 @@ def setting_of(arguments: Sequence[str]) -> str:
 
 
 def parse_train(arguments: Sequence[str], program: str = "primacy train") -> TrainOptions:
-    """The options of `primacy train`. Raises UserError for an agent that does not exist; tyro exits
-    on unknown options."""
+    """The options of `primacy train`. Raises UserError for an agent that does not exist and for
+    options that do not parse."""
     setting = setting_of(arguments)
     if setting not in SETTINGS:
         raise UserError(f"unknown agent {setting!r}", near(setting, list(SETTINGS)))
     default = SETTINGS[setting](tyro.MISSING)
-    return tyro.cli(
+    return parse(
         TrainOptions,
-        prog=program,
-        args=list(arguments),
+        program,
+        arguments,
         default=TrainOptions(run=default, out=tyro.MISSING),
         config=(tyro.conf.OmitArgPrefixes,),
     )

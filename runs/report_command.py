@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tyro
 
+from primacy.runs.arguments import parse
 from primacy.runs.report import ReportOptions, run
 
 
@@ -17,10 +18,5 @@ class _Arguments(ReportOptions):
 
 def report(arguments: Sequence[str]) -> int:
     """Write a report on run folders."""
-    parsed = tyro.cli(
-        _Arguments,
-        prog="primacy report",
-        description=ReportOptions.__doc__,
-        args=list(arguments),
-    )
+    parsed = parse(_Arguments, "primacy report", arguments, description=ReportOptions.__doc__)
     return run(ReportOptions(**{f.name: getattr(parsed, f.name) for f in fields(ReportOptions)}))

@@ -9,6 +9,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from primacy.runs.arguments import parse
 from primacy.runs.errors import UserError
 
 
@@ -48,16 +49,17 @@ def _row(folder: Path, run: Path) -> list[str]:
 def status(arguments: Sequence[str]) -> int:
     """Print a table of the runs in a folder."""
 
-    def command(folder: tyro.conf.Positional[Path]) -> None:
+    def command(folder: tyro.conf.Positional[Path]) -> Path:
         """How far the runs in a folder are.
 
         Args:
             folder: A run folder, or a folder of runs.
         """
-        table = Table("run", "state", "env steps", "gradient steps", "heartbeat", "error")
-        for run in find_runs(folder):
-            table.add_row(*_row(folder, run))
-        Console().print(table)
+        return folder
 
-    tyro.cli(command, prog="primacy status", args=list(arguments))
+    folder = parse(command, "primacy status", arguments)
+    table = Table("run", "state", "env steps", "gradient steps", "heartbeat", "error")
+    for run in find_runs(folder):
+        table.add_row(*_row(folder, run))
+    Console().print(table)
     return 0

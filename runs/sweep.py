@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
+from primacy.runs.arguments import parse
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig
 from primacy.runs.errors import UserError
@@ -143,11 +142,8 @@ def _show(cell: Cell, out: Path) -> None:
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a grid; exit code 0 where every run finished, 1 where one failed."""
-    options, common = tyro.cli(
-        SweepOptions,
-        prog="primacy sweep",
-        args=_gather_grid(arguments),
-        return_unknown_args=True,
+    options, common = parse(
+        SweepOptions, "primacy sweep", _gather_grid(arguments), return_unknown_args=True
     )
     found = cells(options, common)
     start = time.monotonic()

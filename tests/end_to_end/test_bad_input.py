@@ -30,11 +30,30 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--replay-ratio", "0"), ("--replay-ratio 0", "1/2")),
         (("--replay-ratio", "-3"), ("--replay-ratio -3", "1/2")),
         (("--seeds", "1", "1"), ("--seeds 1 1", "each seed once")),
+        (("--replay-rato", "3"), ("unknown option --replay-rato", "--replay-ratio")),
+        (("--env-steps", "ten"), ("--env-steps", "'ten'", "--help")),
+        (("--compile", "maybe"), ("'maybe'", "--compile", "always", "--help")),
     ],
 )
 def test_train_refuses(capsys, tmp_path, arguments, words):
     out = tmp_path / "run"
     said = complaint(capsys, "train", *SMALL, *arguments, "--out", str(out))
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("train", ("needs --out and --task", "primacy train --help")),
+        ("evaluate", ("needs PATH", "primacy evaluate --help")),
+        ("sweep", ("needs --grid and --out", "primacy sweep --help")),
+        ("status", ("needs PATH", "primacy status --help")),
+        ("report", ("needs --output", "primacy report --help")),
+        ("digest", ("needs PATH", "primacy digest --help")),
+    ],
+)
+def test_a_command_alone_says_what_it_needs(capsys, command, words):
+    said = complaint(capsys, command)
     assert all(word in said for word in words), said
 
 

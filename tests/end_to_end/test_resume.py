@@ -33,18 +33,52 @@ def wait_for_step(out: Path, step: int) -> None:
     raise AssertionError(f"no checkpoint {step} in {out}")
 
 
-@pytest.mark.parametrize("step", [40, 160, 240])
+@pytest.mark.parametrize("step", [0, 40, 120, 200, 280])
 def test_kill_and_repeat_has_the_same_digest(whole: Path, tmp_path: Path, step: int):
     out = tmp_path / "run"
     process = start(out)
-    wait_for_step(out, step)
-    time.sleep(random.uniform(0, 0.3))
+    if step:
+        wait_for_step(out, step)
+    time.sleep(random.uniform(0, 0.3 if step else 3.0))
     process.kill()
     process.wait()
     assert train(out).returncode == 0
     assert digest(out) == digest(whole)
     assert rows(out, "training") == rows(whole, "training")
     assert json.loads((out / "status.json").read_text())["state"] == "finished"
+
+
+@pytest.mark.slow
+def test_kill_and_repeat_of_a_compiled_run(tmp_path: Path):
+    compiled = ("--compile", "always")
+    assert train(tmp_path / "whole", *compiled).returncode == 0
+    out = tmp_path / "run"
+    process = start(out, *compiled)
+    wait_for_step(out, 160)
+    process.kill()
+    process.wait()
+    assert train(out, *compiled).returncode == 0
+    assert digest(out) == digest(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("room", "options", "full"),
+    [
+        (20_000, (), ".safetensors"),
+        (60_000, ("--log-every", "1", "--hidden-sizes", "2", "2"), "training.csv"),
+    ],
+)
+def test_a_full_disk_loses_nothing(tmp_path: Path, room: int, options: tuple, full: str):
+    """A limit on the size of files refuses a write as a full disk does, halfway through it."""
+    assert train(tmp_path / "whole", *options).returncode == 0
+    out = tmp_path / "run"
+    answer = train(out, *options, largest_file=room)
+    assert answer.returncode == 2
+    assert full in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
+    assert train(out, *options).returncode == 0
+    assert digest(out) == digest(tmp_path / "whole")
+    assert rows(out, "training") == rows(tmp_path / "whole", "training")
 
 
 def test_sigterm_saves_and_says_so(whole: Path, tmp_path: Path):

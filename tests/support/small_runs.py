@@ -1,8 +1,10 @@
 """Real runs at smoke size: dm_control's cartpole, a small network, a remedy."""
 
 import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 SMALL = (
@@ -23,15 +25,29 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "primacy.runs", *arguments]
 
 
-def primacy(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def primacy(
+    *arguments: str, cwd: Path | None = None, largest_file: int | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    limit = None
+    if largest_file is not None:
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file))
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, cwd=cwd, env=environment, check=False
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        check=False,
+        preexec_fn=limit,
     )
 
 
-def train(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return primacy("train", *SMALL, *REMEDIES, *arguments, "--out", str(out))
+def train(
+    out: Path, *arguments: str, largest_file: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    given = ("train", *SMALL, *REMEDIES, *arguments, "--out", str(out))
+    return primacy(*given, largest_file=largest_file)
 
 
 def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
