@@ -15,6 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from primacy.runs.errors import naming
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -27,7 +29,7 @@ class Checkpoint:
 
 def _write_synced(path: Path, content: bytes) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with naming(temporary), temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,7 +77,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         _check(self)
 
-    @property
+    @cached_property
     def ratio(self) -> Fraction:
         """Gradient steps per env step, exactly."""
         return Fraction(self.replay_ratio)

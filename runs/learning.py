@@ -1,20 +1,21 @@
 """Gradient steps in blocks, cut exactly where an intervention counted in gradient steps is due."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from torch import Tensor
 
 from primacy.runs.assembly import Parts
-
-# Updates whose indices and noise are drawn in one call; bounds their memory.
-LARGEST_BLOCK = 64
+from primacy.runs.randomness import Window
 
 
-@dataclass
 class Learner:
     """Runs the updates of an agent from its replay and counts them."""
 
-    parts: Parts
-    gradient_step: int = 0
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.gradient_step = 0
+        self._uniforms = Window(self._draw_uniforms)
+        self._noise = Window(self._draw_noise)
 
     def learn(self, count: int, between: Callable[[], None], first: int | None = None) -> None:
         """`count` updates on replay (on its `first` transitions only, for heavy priming).
@@ -25,19 +26,22 @@ class Learner:
         end = self.gradient_step + count
         while self.gradient_step < end:
             due = self.parts.chain.next_gradient_step(self.gradient_step)
-            stop = min(end, self.gradient_step + LARGEST_BLOCK, *([due] if due else []))
-            self._block(stop - self.gradient_step, first)
+            self._block(min([end, *([due] if due else [])]), first)
             if self.gradient_step < end:
                 between()
 
-    def _block(self, count: int, first: int | None) -> None:
+    def _block(self, end: int, first: int | None) -> None:
         config, agent, replay = self.parts.config, self.parts.agent, self.parts.replay
-        randomness = self.parts.randomness
-        indices = randomness.source("replay", self.gradient_step, count)
-        uniforms = indices.uniform("batch", (config.batch_size,))
-        policy = randomness.source("policy-noise", self.gradient_step, count)
-        noise = agent.draw(policy, config.batch_size)
-        for k in range(count):
-            batch = replay.sample(uniforms[:, k], config.n_step, config.sac.discount, first=first)
-            agent.update(batch, noise[k])
-        self.gradient_step += count
+        for step in range(self.gradient_step, end):
+            uniforms = self._uniforms.at(step)
+            batch = replay.sample(uniforms, config.n_step, config.sac.discount, first=first)
+            agent.update(batch, self._noise.at(step))
+        self.gradient_step = end
+
+    def _draw_uniforms(self, start: int, count: int) -> Tensor:
+        source = self.parts.randomness.source("replay", start, count)
+        return source.uniform("batch", (self.parts.config.batch_size,)).transpose(0, 1)
+
+    def _draw_noise(self, start: int, count: int) -> Tensor:
+        source = self.parts.randomness.source("policy-noise", start, count)
+        return self.parts.agent.draw(source, self.parts.config.batch_size)

@@ -6,7 +6,7 @@ saved; drawing more for one purpose (evaluating twice as often, say) changes no 
 of a seed do not depend on which seeds share its stack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
 from math import prod
@@ -25,6 +25,10 @@ PURPOSES = (
     "evaluation",
     "diagnostics",
 )
+
+
+WINDOW = 64
+"""Counters drawn in one call: a call costs more than the few numbers of one step."""
 
 
 @cache
@@ -100,3 +104,23 @@ class Randomness:
     def source(self, purpose: str, start: int, count: int) -> Source:
         """The numbers of the counters start .. start + count - 1."""
         return Source(self.seeds, purpose, start, count)
+
+
+class Window:
+    """Draws handed out counter by counter and made `WINDOW` at a time.
+
+    Which counters are drawn together shows in no number, so nothing of this is ever saved.
+    """
+
+    def __init__(self, draw: Callable[[int, int], Tensor]) -> None:
+        """`draw` takes a start and a count, and returns [count, ...]."""
+        self._draw = draw
+        self._start = -1
+        self._drawn = torch.empty(0)
+
+    def at(self, counter: int) -> Tensor:
+        """The draw of one counter."""
+        start = counter - counter % WINDOW
+        if start != self._start:
+            self._drawn, self._start = self._draw(start, WINDOW), start
+        return self._drawn[counter - start]

@@ -6,6 +6,8 @@ import io
 import os
 from pathlib import Path
 
+from primacy.runs.errors import naming
+
 COLUMNS = {
     "evaluations": "seed env_step gradient_step frame episodes return_mean return_std return_min "
     "return_max length_mean returns",
@@ -39,22 +41,26 @@ class Table:
         line = io.StringIO()
         texts = [number(v) if isinstance(v, float) else v for v in values]
         csv.writer(line, lineterminator="\n").writerow(texts)
-        self._file.write(line.getvalue().encode())
+        with naming(self.path):
+            self._file.write(line.getvalue().encode())
 
     def sync(self) -> int:
         """Put all rows on the disk; returns the length in bytes, which a checkpoint remembers."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return self._file.tell()
 
     def flush(self) -> None:
         """Let other processes see the rows."""
-        self._file.flush()
+        with naming(self.path):
+            self._file.flush()
 
     def truncate(self, length: int) -> None:
         """Drop what was written after a checkpoint."""
-        self._file.flush()
-        self._file.truncate(length)
+        with naming(self.path):
+            self._file.flush()
+            self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:

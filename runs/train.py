@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from primacy.replay.journal import Journal, refill
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs.acting import Acting
 from primacy.runs.assembly import assemble
 from primacy.runs.checkpoint import Checkpoint
-from primacy.runs.compilation import compile_update
+from primacy.runs.compilation import compile_update, planned_updates
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
 from primacy.runs.diagnose import Diagnostics
 from primacy.runs.errors import UserError
@@ -50,10 +50,16 @@ class Training:
         self.tables = Tables(folder.path)
         self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
         self.learner = Learner(parts)
+        self.acting = Acting(parts)
         self.evaluator = Evaluator(
             config.task, config.action_repeat, config.seeds, config.eval_episodes, config.device
         )
         self.diagnostics = Diagnostics(parts, self.tables.plasticity)
+        self.totals = {
+            "env_steps": config.env_steps,
+            "gradient_steps": planned_updates(config),
+            "frames": config.env_steps * config.action_repeat,
+        }
         self.env_step = 0
         self.signal: int | None = None
         self.spent: dict[str, float] = dict.fromkeys(PARTS_OF_TIME, 0.0)
@@ -79,7 +85,7 @@ class Training:
         """One env step of every seed and all that is due with it."""
         config = self.config
         with self._timed("environment"):
-            actions = self._act()
+            actions = self.acting.act(self.env_step, self.parts.lanes.observations)
             transitions = self.parts.lanes.step(actions)
         with self._timed("replay"):
             rows = self.parts.layout.pack(
@@ -109,18 +115,6 @@ class Training:
             self._report()
         if self._checkpoint_due():
             self._save()
-
-    def _act(self) -> np.ndarray:
-        """Random actions before learning starts, then samples of the policy; a function of the env
-        step."""
-        source = self.parts.randomness.source("exploration", self.env_step, 1)
-        size = (self.parts.layout.action_size,)
-        if self.env_step + 1 < self.config.start_steps:
-            return source.uniform("random", size)[:, 0].mul(2.0).sub(1.0).float().numpy()
-        device = self.config.device
-        observation = torch.from_numpy(self.parts.lanes.observations).to(device)
-        noise = source.normal("policy", size)[:, 0].to(device)
-        return self.parts.agent.act(observation, noise).cpu().numpy()
 
     def _learn(self) -> None:
         config = self.config
@@ -167,7 +161,7 @@ class Training:
             env_step=step if at_env_step else None,
             gradient_step=gradient_step if updated else None,
             frame=step * self.config.action_repeat if at_env_step else None,
-            totals=self._totals(),
+            totals=self.totals,
             frames_per_env_step=self.config.action_repeat,
         ):
             measured = self.config.diagnose_every and self.diagnostics.claim(step)
@@ -185,12 +179,6 @@ class Training:
             self._event(due.text, "+".join(sorted(edited)))
             if measured:
                 self._diagnose("after")
-
-    def _totals(self) -> dict[str, int]:
-        config = self.config
-        updates = config.updates_until(config.env_steps) + config.prime_updates
-        frames = config.env_steps * config.action_repeat
-        return {"env_steps": config.env_steps, "gradient_steps": updates, "frames": frames}
 
     # Records
 

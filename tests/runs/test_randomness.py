@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primacy.runs.randomness import PURPOSES, Randomness
+from primacy.runs.randomness import PURPOSES, Randomness, Window
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,3 +69,15 @@ def test_generators_and_integers_repeat():
 def test_an_unknown_purpose_is_our_bug():
     with pytest.raises(ValueError, match="purpose"):
         Randomness((0,)).integers("luck", 0)
+
+
+@pytest.mark.parametrize("order", [range(130), [200, 3, 64, 63, 199, 0]])
+def test_a_window_hands_out_what_single_draws_would_give(order):
+    randomness = Randomness((3, 7))
+
+    def draw(start: int, count: int) -> torch.Tensor:
+        return randomness.source("exploration", start, count).normal("x", (5,)).transpose(0, 1)
+
+    window = Window(draw)
+    for counter in order:
+        assert torch.equal(window.at(counter), draw(counter, 1)[0])
