@@ -63,7 +63,7 @@ def main() -> None:
         training = prepared(config, folder)
         parts = training.parts
         simulator, update = Clock(parts.lanes.step), Clock(parts.agent.update)
-        parts.lanes.step, parts.agent.update = simulator, update
+        vars(parts.lanes)["step"], vars(parts.agent)["update"] = simulator, update
         rounds = []
         for _ in range(ROUNDS):
             simulator.seconds = update.seconds = 0.0

@@ -65,7 +65,8 @@ class Table:
 
     def close(self) -> None:
         """Flush and close."""
-        self._file.close()
+        with naming(self.path):
+            self._file.close()
 
 
 class Tables:
