@@ -9,6 +9,7 @@ from primacy.runs.errors import UserError
 from primacy.runs.import_options import pairs
 from primacy.runs.import_pattern import Names, locate
 from primacy.runs.import_rows import (
+    ALONE,
     FINAL,
     Row,
     Source,
@@ -94,7 +95,20 @@ def read_records(
     if not chosen:
         wanted = ", ".join(f"{column}={value}" for column, value in where.items())
         raise UserError(f"{path} has no row with {wanted}", _values(kept, next(iter(where))))
-    return runs_of(_rows(source, path, names, columns, chosen), path, form)
+    hint = _apart(chosen, columns)
+    return runs_of(_rows(source, path, names, columns, chosen), path, form, hint)
+
+
+def _apart(records: list[Numbered], columns: dict[str, str]) -> str:
+    """What could tell rows apart that seem to be twice the same evaluation."""
+    for column in records[0].record:
+        values = {str(r.record[column]) for r in records}
+        if column and column not in columns.values() and 1 < len(values) <= 20:
+            return f"choose rows with --where: {_values(records, column)}"
+    if "condition" in columns and "step" in columns:
+        return ALONE
+    lacking = "condition" if "condition" not in columns else "step"
+    return f"remove one of the two, or name the column of the {lacking} with --columns"
 
 
 def _where(source: Source, path: Path, records: list[Numbered]) -> dict[str, str]:

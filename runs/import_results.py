@@ -64,7 +64,7 @@ def results(paths: Sequence[Path], options: ImportOptions) -> Study:
             "no result is left by --tasks and --conditions",
             f"there are conditions {', '.join(list(selection.seen_conditions)[:8])}",
         )
-    return study(selection.ordered(chosen), scoring, options.normalise, tuple(notes))
+    return study(chosen, scoring, options.normalise, tuple(notes), options.conditions)
 
 
 def _form(path: Path, options: ImportOptions) -> str:

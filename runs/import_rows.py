@@ -17,6 +17,9 @@ from primacy.runs.results import Run, no_diagnostics, no_events
 FINAL = 0
 """Step of a score whose file holds no steps."""
 
+ALONE = "remove one of the two"
+"""What to do about a seed that is there twice, where nothing could tell the two apart."""
+
 
 class Row(NamedTuple):
     """One evaluation."""
@@ -77,7 +80,7 @@ def whole(text: object, what: str, place: str) -> int:
     return int(value)
 
 
-def runs_of(rows: Iterable[Row], path: Path, form: str) -> list[Run]:
+def runs_of(rows: Iterable[Row], path: Path, form: str, hint: str = ALONE) -> list[Run]:
     """One run per condition and task of `rows`, all from `path`.
 
     Raises:
@@ -92,11 +95,9 @@ def runs_of(rows: Iterable[Row], path: Path, form: str) -> list[Run]:
             raise UserError(
                 f"{row.place}: seed {row.seed} of {row.condition!r} on {row.task} is there "
                 f"twice at step {row.step} (first: {known[row.seed, row.step].place})",
-                "remove one, choose rows with --where, or name the condition with --columns or "
-                "--pattern",
+                hint,
             )
         known[row.seed, row.step] = row
-    unknown = math.nan
     return [
         Run(
             folder=path,
@@ -105,8 +106,13 @@ def runs_of(rows: Iterable[Row], path: Path, form: str) -> list[Run]:
             commit="",
             state="unknown",
             evaluations=pd.DataFrame(
-                [(r.seed, r.step, unknown, unknown, r.value) for r in known.values()],
-                columns=["seed", "env_step", "gradient_step", "frame", "return_mean"],
+                {
+                    "seed": [row.seed for row in known.values()],
+                    "env_step": [row.step for row in known.values()],
+                    "gradient_step": math.nan,
+                    "frame": math.nan,
+                    "return_mean": [row.value for row in known.values()],
+                }
             ),
             diagnostics=no_diagnostics(),
             events=no_events(),

@@ -1,6 +1,6 @@
 """Which conditions and tasks of the results are wanted, and what they are to be called."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
@@ -77,11 +77,6 @@ class Selection:
         for old in self.rename:
             if old not in known:
                 raise _unknown("rename", old, known)
-
-    def ordered(self, runs: Sequence[Run]) -> list[Run]:
-        """Runs in the order of --conditions."""
-        places = {name: place for place, name in enumerate(self.conditions)}
-        return sorted(runs, key=lambda run: places.get(run.config.get("label", ""), 0))
 
 
 def _unknown(option: str, name: str, known: Iterable[str]) -> UserError:

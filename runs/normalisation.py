@@ -151,29 +151,49 @@ def atari_bounds() -> Bounds:
 def _atari(tasks: Sequence[str]) -> Normaliser:
     bounds = atari_bounds()
     _known(tasks, bounds, "Atari-100k's table")
-    words = "human-normalised score"
     return Normaliser(
-        "atari", bounds, 1.0, words, returns="score", decimals=1, normalised=20.0, many=5
+        "atari",
+        bounds,
+        words="human-normalised score",
+        returns="score",
+        decimals=1,
+        normalised=20.0,
+        many=5,
     )
 
 
 def _dmc(tasks: Sequence[str]) -> Normaliser:
-    named = {"words": "return / 1000", "returns": "return (0 to 1000)"}
-    return Normaliser("dmc", {"": (0.0, 1000.0)}, **named, maximum=1000.0, normalised=1.0 + 1e-9)
+    return Normaliser(
+        "dmc",
+        {"": (0.0, 1000.0)},
+        words="return / 1000",
+        returns="return (0 to 1000)",
+        maximum=1000.0,
+        normalised=1.0 + 1e-9,
+    )
 
 
 def _antmaze(tasks: Sequence[str]) -> Normaliser:
-    words = {"words": "success x 100", "returns": "success rate (0 to 1)"}
-    return Normaliser("antmaze", {"": (0.0, 1.0)}, 100.0, **words, maximum=1.0, decimals=2)
+    return Normaliser(
+        "antmaze",
+        {"": (0.0, 1.0)},
+        gamma=100.0,
+        words="success x 100",
+        returns="success rate (0 to 1)",
+        maximum=1.0,
+        decimals=2,
+    )
 
 
 def _none(tasks: Sequence[str]) -> Normaliser:
-    note = (
-        "Scores are used as they are, not normalised: aggregates over tasks favour tasks of large "
-        "scores, and the optimality gap supposes that 1 is the target."
-    )
     return Normaliser(
-        "none", {"": (0.0, 1.0)}, words="score", returns="score", decimals=2, note=note
+        "none",
+        {"": (0.0, 1.0)},
+        words="score",
+        returns="score",
+        decimals=2,
+        note="Scores are used as they are, not normalised: aggregates over tasks favour tasks of "
+        "large scores, and the optimality gap supposes that 1 is the target.",
     )
 
 
@@ -231,7 +251,7 @@ def _auto(tasks: Sequence[str]) -> Normaliser:
     for name, (belongs, whose) in SUITES.items():
         if all(belongs(key(task)) for task in tasks):
             found = NORMALISERS[name](tasks)
-            note = f"Scores are {found.words}: the tasks are {whose} (--normalise auto)."
+            note = f"Normalised to {found.words}, as the tasks are {whose} (--normalise auto)."
             return replace(found, note=note)
     found = _none(tasks)
     shown = ", ".join(tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")

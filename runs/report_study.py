@@ -18,12 +18,14 @@ from primacy.runs.results import (
 )
 from primacy.runs.scoring import (
     Scoring,
+    Window,
     align,
     cut,
     end_note,
     finals,
     grid_note,
     last_shared_step,
+    period_note,
     reset_windows,
 )
 
@@ -108,8 +110,9 @@ def study(
     scoring: Scoring = Scoring(),  # noqa: B008
     normalise: str = "auto",
     notes: Sequence[str] = (),
+    first: Sequence[str] = (),
 ) -> Study:
-    """Group and score runs; `notes` of their reading come first.
+    """Group and score runs; `notes` of their reading come first, and so do the labels `first`.
 
     Raises:
         UserError: a seed twice in a condition, conditions that share no evaluation step, runs that
@@ -130,8 +133,8 @@ def study(
     for group in _experiments(keys):
         members = [run for run in usable if run.task in group]
         taken = sum(len(experiment.conditions) for experiment in experiments)
-        grouped = _experiment(group, members, list(names), taken, normaliser(normalise, group))
-        experiments.append(_scored(grouped, scoring))
+        grouped = _experiment(group, members, list(names), normaliser(normalise, group))
+        experiments.append(_scored(_arranged(grouped, first, taken), scoring))
     said += [note for experiment in experiments for note in _step_notes(experiment)]
     said += [note for experiment in experiments for note in experiment.notes]
     if len({run.commit for run in usable}) > 1:
@@ -188,7 +191,7 @@ def _experiments(keys: dict[str, set[Key]]) -> list[list[str]]:
 
 
 def _experiment(
-    tasks: list[str], runs: Sequence[Run], names: list[str], taken: int, normalised: Normaliser
+    tasks: list[str], runs: Sequence[Run], names: list[str], normalised: Normaliser
 ) -> Experiment:
     grouped: dict[Key, list[Run]] = {}
     for run in runs:
@@ -202,11 +205,19 @@ def _experiment(
         keys.sort(key=lambda key: order(settings[key]))
     described = [{**_named(grouped[key][0].config), **settings[key]} for key in keys]
     conditions = [
-        _condition(f"c{taken + i}", label, settings[key], grouped[key], tasks)
-        for i, (key, label) in enumerate(zip(keys, labels(described), strict=True))
+        _condition(label, settings[key], grouped[key], tasks)
+        for key, label in zip(keys, labels(described), strict=True)
     ]
     title = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
     return Experiment(title, tuple(tasks), tuple(conditions), {}, normalised, Scoring())
+
+
+def _arranged(experiment: Experiment, first: Sequence[str], taken: int) -> Experiment:
+    """The experiment with its conditions in order and named, after `taken` others."""
+    places = {label: place - len(first) for place, label in enumerate(first)}
+    ordered = sorted(experiment.conditions, key=lambda c: places.get(c.label, 0))
+    named = (replace(c, name=f"c{taken + i}") for i, c in enumerate(ordered))
+    return replace(experiment, conditions=tuple(named))
 
 
 def _scored(experiment: Experiment, scoring: Scoring) -> Experiment:
@@ -219,6 +230,7 @@ def _scored(experiment: Experiment, scoring: Scoring) -> Experiment:
         task: last_shared_step(task, [c.curves[task] for c in curved.on(task)], scoring)
         for task in experiment.tasks
     }
+    periods: dict[tuple[str, Window], list[str]] = {}
     found: dict[str, dict[str, dict[int, float]]] = {c.name: {} for c in curved.conditions}
     for task, step in steps.items():
         runs = {c.name: c.runs[task] for c in curved.on(task)}
@@ -227,12 +239,10 @@ def _scored(experiment: Experiment, scoring: Scoring) -> Experiment:
             window = windows.get(c.name)
             found[c.name][task] = finals(c.runs[task], c.curves[task], step, scoring, window)
             if window:
-                notes.append(
-                    f"{c.label} on {task}: scores are means over env steps {window[0] + 1:,} to "
-                    f"{window[1]:,}, the last full period between resets (or as long a one)."
-                )
+                periods.setdefault((c.label, window), []).append(task)
         if scoring.own_end:
             notes.append(end_note(task, [run for group in runs.values() for run in group]))
+    notes += [period_note(label, window, on) for (label, window), on in periods.items()]
     if any(c.imported for c in curved.conditions) or experiment.normaliser.name == "none":
         notes.append(experiment.normaliser.note)
     returns = {t: [v for c in found.values() for v in c.get(t, {}).values()] for t in steps}
@@ -263,11 +273,11 @@ def _named(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _condition(
-    name: str, label: str, settings: dict[str, Any], runs: Sequence[Run], tasks: Sequence[str]
+    label: str, settings: dict[str, Any], runs: Sequence[Run], tasks: Sequence[str]
 ) -> Condition:
     by_task = {task: tuple(r for r in runs if r.task == task) for task in tasks}
     by_task = {task: group for task, group in by_task.items() if group}
-    return Condition(name, label, settings, by_task, {}, {})
+    return Condition("", label, settings, by_task, {}, {})
 
 
 def _step_notes(experiment: Experiment) -> list[str]:

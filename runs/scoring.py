@@ -92,7 +92,7 @@ def cut(runs: Sequence[Run], scoring: Scoring, notes: list[str]) -> list[Run]:
     kept, short = [], []
     for run in runs:
         table = run.evaluations
-        has = set(table.loc[table["env_step"] == scoring.at, "seed"])
+        has = table.loc[table["env_step"] == scoring.at, "seed"].tolist()
         for seed, steps in table.groupby("seed")["env_step"]:
             if seed not in has:
                 short.append(f"{_where(run, int(str(seed)))} ends at {int(steps.max()):,}")
@@ -226,6 +226,15 @@ def reset_windows(
         )
     longest = max(last - first for first, last in found.values())
     return {name: found.get(name, (max(step - longest, -1), step)) for name in runs}
+
+
+def period_note(label: str, window: Window, tasks: Sequence[str]) -> str:
+    """Over which steps the scores of a condition are means."""
+    return (
+        f"{label}: scores are means over env steps {window[0] + 1:,} to {window[1]:,}, the last "
+        "full period between resets, or the last steps, as many, where nothing was reset "
+        f"({_some(tasks, 4)})."
+    )
 
 
 def _resets(runs: Sequence[Run], step: int, scoring: Scoring) -> list[int]:
