@@ -23,7 +23,8 @@ class Format(NamedTuple):
 
 
 def _read_folders(source: Source) -> list[Run]:
-    return read_runs([source.root])
+    runs = read_runs([source.root])
+    return [kept for run in runs if (kept := source.selection.take_task(run)) is not None]
 
 
 FORMATS: dict[str, Format] = {
@@ -92,7 +93,6 @@ def _chosen(
     runs: list[Run], selection: Selection, scoring: Scoring, beside_others: bool
 ) -> list[Run]:
     """Run folders by the labels that a report on them alone would give."""
-    runs = [renamed for run in runs if (renamed := selection.take_task(run)) is not None]
     if not runs or not (selection.conditions or selection.rename or beside_others):
         return runs
     labels = {
