@@ -160,6 +160,12 @@ def test_arrays_in_folders_and_by_pattern(tmp_path):
     assert found(study) == {("x", "door"): ([10, 20], {0: [5.0, 6.0]})}
 
 
+def test_a_field_is_as_short_as_possible(tmp_path):
+    np.save(tmp_path / "x_open_the_door.npy", np.array([5.0]))
+    study = read(tmp_path, pattern="{condition}_{task}.npy")
+    assert set(found(study)) == {("x", "open_the_door")}
+
+
 def test_dictionaries_and_records(tmp_path):
     scores = {"Alien": [1.0, 2.0], "Pong": [3.0, 4.0]}
     expected = {("a", "Alien"): ([0], {0: [1.0], 1: [2.0]}), ("a", "Pong"): ([0], {0: [3], 1: [4]})}

@@ -178,8 +178,9 @@ def test_the_commands_of_the_manual(published, monkeypatch, command):
         steps = {s: [10.0, 20.0 + s] for s in range(3)}
         event_files(published / "events", [Curves("a", "walker-run", STEPS, steps)], "eval/return")
     monkeypatch.chdir(published)
-    # Drawing takes most of the time, and the same code drew the reports above.
+    # Page and pictures take most of the time, and the same code made those of the reports above.
     monkeypatch.setattr("primacy.runs.report_figures.write", lambda *_: None)
+    monkeypatch.setattr("primacy.runs.report_page.html", lambda _: "")
     report(*shlex.split(command)[2:])
     found = [float(row["value"]) for row in rows(published / "report" / "aggregates.csv")]
     assert np.isfinite(found).all()
