@@ -30,7 +30,7 @@ class ImportOptions:
     rename: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Call a condition or task otherwise, OLD=NEW; may be given several times."""
     tasks: tuple[str, ...] = ()
-    """Only these tasks; "atari" stands for the 26 games of Atari-100k."""
+    """Only these tasks; "atari" stands for the 26 games of Atari-100k, "dmc" for dm_control's."""
     conditions: tuple[str, ...] = ()
     """Only these conditions, in this order."""
     at: str = ""

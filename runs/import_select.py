@@ -1,13 +1,16 @@
 """Which conditions and tasks of the results are wanted, and what they are to be called."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from primacy.runs.errors import UserError
 from primacy.runs.import_options import ImportOptions, pairs
-from primacy.runs.normalisation import atari_bounds, key, of_suite
+from primacy.runs.normalisation import DMC, atari_bounds, key, of_suite
 from primacy.runs.results import Run
+
+SUITE_TASKS: dict[str, Callable[[], Iterable[str]]] = {"atari": atari_bounds, "dmc": lambda: DMC}
+"""What --tasks may say for all tasks of a suite -> their keys."""
 
 
 @dataclass(eq=False)
@@ -58,7 +61,7 @@ class Selection:
 
     def _wanted_keys(self) -> set[str]:
         asked = {key(task) for task in self.tasks}
-        return asked | set(atari_bounds()) if "atari" in asked else asked
+        return asked.union(*(SUITE_TASKS[name]() for name in asked if name in SUITE_TASKS))
 
     def check(self) -> None:
         """Refuse names that nothing among the results has.
@@ -68,7 +71,7 @@ class Selection:
         """
         tasks = {key(task): task for task in self.seen_tasks.values()}
         for task in self.tasks:
-            if key(task) not in (*tasks, "atari"):
+            if key(task) not in tasks and key(task) not in SUITE_TASKS:
                 raise _unknown("tasks", task, tasks.values())
         for condition in self.conditions:
             if condition not in self.seen_conditions:

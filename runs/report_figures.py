@@ -224,7 +224,7 @@ def _ratios(
         Brush(looks, conditions),
         points,
         lines,
-        y_title=AGGREGATE_TITLES["iqm"].format(experiment.normaliser.words),
+        y_title=_title("iqm", experiment),
     )
     yield Group(experiment.title, [panel], conditions, basis(experiment, how))
 
@@ -246,11 +246,17 @@ def _aggregates(
         interval_panel(
             brush,
             list(_values(numbers, conditions, name).values()),
-            x_title=title.format(experiment.normaliser.words),
+            x_title=_title(name, experiment),
         )
-        for name, title in AGGREGATE_TITLES.items()
+        for name in AGGREGATE_TITLES
     ]
     return Group(experiment.title, panels, conditions, basis(experiment, how), columns=2)
+
+
+def _title(aggregate: str, experiment: Experiment) -> str:
+    """Of an axis: without its remark where that would not fit."""
+    title = AGGREGATE_TITLES[aggregate].format(experiment.normaliser.words)
+    return title if len(title) <= 46 else title.removesuffix(" (low is good)")
 
 
 def _diagnostics(experiment: Experiment, task: str, looks: dict[str, Style]) -> Iterable[Figure]:

@@ -63,6 +63,11 @@ class Report:
         return "run folder" if forms == {RUN_FOLDER} else "file"
 
     @property
+    def imported(self) -> bool:
+        """Whether nothing is known but returns."""
+        return all(condition.imported for condition in self.study.conditions)
+
+    @property
     def words(self) -> str:
         """What a normalised score is, of each experiment."""
         return " and ".join(dict.fromkeys(e.normaliser.words for e in self.study.experiments))

@@ -130,6 +130,15 @@ def test_a_csv_of_final_scores_per_condition(tmp_path):
     assert study.experiments[0].tasks == ("alien",)
 
 
+def test_the_tasks_of_one_suite_are_taken_out_of_more(tmp_path):
+    curves = [TWO[0], TWO[0]._replace(task="h1-pole-v0"), TWO[0]._replace(task="dog_trot")]
+    tree = text_tree(tmp_path, curves)
+    assert read(tree).experiments[0].normaliser.name == "none"
+    study = read(tree, tasks=("dmc",))
+    assert set(study.experiments[0].tasks) == {"walker-run", "dog_trot"}
+    assert study.experiments[0].normaliser.name == "dmc"
+
+
 def test_a_csv_per_run_with_the_rest_in_its_path(tmp_path):
     for seed in (0, 1):
         path = tmp_path / f"sac/walker-run/{seed}.csv"

@@ -46,6 +46,7 @@ def clean(folder):
     assert "Settings</h2>" not in body
     assert "Diagnostics" not in body
     assert "no remedy" not in body
+    assert "Mean Q" not in body
     for path in folder.glob("*.csv"):
         assert "nan" not in path.read_text().lower()
     assert {row["gradient_step"] for row in rows(folder / "curves.csv")} == {""}
