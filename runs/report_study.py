@@ -158,6 +158,8 @@ def _usable(run: Run, notes: list[str]) -> Run | None:
     if run.evaluations.empty:
         notes.append(f"{where} is left out: it has no evaluation yet ({run.state}).")
         return None
+    if run.form != RUN_FOLDER:
+        return run
     if run.state not in ("finished", "unknown"):
         last, budget = run.evaluations["env_step"].max(), run.config.get("env_steps", 0)
         notes.append(f"{where} is not finished: {run.state}, evaluated to {last:,} of {budget:,}.")

@@ -10,6 +10,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -161,11 +162,13 @@ def _read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     return pd.DataFrame({c: _column(path, c, [row[at] for row in rows]) for c, at in where.items()})
 
 
+@cache
 def no_diagnostics() -> "pd.DataFrame":
     """Of a run that has none."""
     return _empty([column for column in DIAGNOSTIC_COLUMNS if column != "phase"])
 
 
+@cache
 def no_events() -> "pd.DataFrame":
     """Of a run that has none."""
     return _empty(EVENT_COLUMNS)

@@ -126,8 +126,10 @@ def align(runs: Sequence[Run], scoring: Scoring) -> list[Run]:
     Where each seed is scored at its own end and they share no step, all that can be drawn is the
     scores, at the greatest step.
     """
+    if not scoring.own_end:
+        return list(runs)
     grids = [set(steps) for run in runs for _, steps in run.evaluations.groupby("seed")["env_step"]]
-    if not scoring.own_end or not grids or set.intersection(*grids):
+    if not grids or set.intersection(*grids):
         return list(runs)
     end = max(max(grid) for grid in grids)
     return [
@@ -139,14 +141,14 @@ def align(runs: Sequence[Run], scoring: Scoring) -> list[Run]:
 
 def grid_note(label: str, task: str, runs: Sequence[Run], curve: Curve) -> str:
     """What seeds of unequal grids cost: steps that are not shared, and who ends early."""
+    every = set().union(*(run.evaluations["env_step"].tolist() for run in runs))
+    if len(every) == len(curve.env_steps):
+        return ""
     ends = {
         _where(run, int(str(seed))): int(steps.max())
         for run in runs
         for seed, steps in run.evaluations.groupby("seed")["env_step"]
     }
-    every = {int(step) for run in runs for step in run.evaluations["env_step"]}
-    if len(every) == len(curve.env_steps):
-        return ""
     short = [f"{where} at {end:,}" for where, end in ends.items() if end < max(ends.values())]
     early = f" These end early: {_some(short, 10)}." if short else ""
     return (
