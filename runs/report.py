@@ -1,4 +1,4 @@
-"""`primacy report`: run folders in, one HTML page with its figures and tables out."""
+"""`primacy report`: results in, one HTML page with its figures and tables out."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from primacy.runs.errors import UserError
+from primacy.runs.import_options import ImportOptions
 
 if TYPE_CHECKING:
     from primacy.runs.report_page import Report
@@ -19,7 +20,7 @@ class ReportOptions:
     """Report on run folders: learning curves, aggregates with intervals, diagnostics."""
 
     folders: tuple[Path, ...]
-    """Run folders, or folders that hold run folders at any depth."""
+    """Run folders or other results (docs/import.md), or folders that hold them at any depth."""
     output: Path
     """Folder for index.html, report.md, the CSV tables and figures/; made if it does not exist."""
     title: str = "Primacy report"
@@ -33,6 +34,7 @@ class ReportOptions:
     """Bootstrap resamples; 50000 for numbers in a paper."""
     bootstrap_seed: int = 0
     """Seed of the bootstrap: the same runs and seed give the same report."""
+    reading: ImportOptions = ImportOptions()
 
 
 def run(options: ReportOptions) -> int:
@@ -44,15 +46,14 @@ def run(options: ReportOptions) -> int:
     """
     _check(options)
     _prepare(options.output)
+    from primacy.runs.import_results import results
     from primacy.runs.report_figures import figures
     from primacy.runs.report_page import Report
-    from primacy.runs.report_study import study
     from primacy.runs.report_tables import numbers
-    from primacy.runs.results import read_runs
     from primacy.runs.statistics import Bootstrap
 
     bootstrap = Bootstrap(options.interval, options.resamples, options.bootstrap_seed)
-    read = study(read_runs(options.folders))
+    read = results(options.folders, options.reading)
     found = numbers(read, bootstrap, options.baseline)
     report = Report(options.title, read, found, figures(read, found, bootstrap), bootstrap)
     try:

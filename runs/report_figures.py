@@ -21,7 +21,7 @@ from primacy.runs.report_panels import (
     styles,
     thin,
 )
-from primacy.runs.report_study import MAXIMUM_RETURN, Condition, Experiment, Study
+from primacy.runs.report_study import Condition, Experiment, Study
 from primacy.runs.report_tables import Numbers, replay_ratio
 from primacy.runs.report_words import basis
 from primacy.runs.results import Course, CourseKey
@@ -45,11 +45,12 @@ METRICS = {
 """Diagnostics by the names of papers; others are shown by their own."""
 
 AGGREGATE_TITLES = {
-    "iqm": "IQM of return / 1000",
-    "median": "median over tasks of return / 1000",
-    "mean": "mean of return / 1000",
-    "optimality_gap": "optimality gap of return / 1000 (low is good)",
+    "iqm": "IQM of {}",
+    "median": "median over tasks of {}",
+    "mean": "mean of {}",
+    "optimality_gap": "optimality gap of {} (low is good)",
 }
+"""With what a normalised score is."""
 
 CONFIG: dict[str, Any] = {
     "font": "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', sans-serif",
@@ -110,6 +111,8 @@ def figures(study: Study, numbers: Numbers, bootstrap: Bootstrap) -> dict[str, l
 
 
 def _x_title(experiment: Experiment, task: str) -> str:
+    if all(c.imported for c in experiment.on(task)):
+        return "steps, as the files count them"
     repeats = sorted({c.config("action_repeat", task) or 1 for c in experiment.on(task)})
     return f"env steps (after action repeat {' or '.join(map(str, repeats))})"
 
@@ -132,10 +135,10 @@ def _overview(
             _thinned(points),
             title="",
             x_title="" if worth else x_title,
-            y_title="return (0 to 1000)",
+            y_title=experiment.normaliser.returns,
             height=230,
             span=span,
-            limits=(0.0, min(MAXIMUM_RETURN, 100 * np.ceil(top / 100 + 0.01))),
+            limits=_limits(experiment.normaliser.maximum, float(top)),
             marks=list(_marks(conditions, task)),
         )
     ]
@@ -155,6 +158,12 @@ def _overview(
             )
         )
     return Group(task, panels, conditions, basis(experiment, how, task))
+
+
+def _limits(maximum: float | None, top: float) -> tuple[float, float] | None:
+    """From 0 to a tenth of the greatest return above `top`; None where returns have no bounds."""
+    tenth = (maximum or 0) / 10
+    return (0.0, min(10 * tenth, tenth * np.ceil(top / tenth + 0.01))) if maximum else None
 
 
 def _courses(conditions: Sequence[Condition], task: str, key: CourseKey) -> list[Point]:
@@ -200,7 +209,7 @@ def _ratios(
     experiment: Experiment, numbers: Numbers, looks: dict[str, Style], how: Bootstrap
 ) -> Iterable[Group]:
     """The replay-ratio curve, where more than one replay ratio was run."""
-    conditions = [c for c in experiment.conditions if c.curves]
+    conditions = [c for c in experiment.conditions if c.curves and c.config("replay_ratio")]
     every = sorted({replay_ratio(c) for c in conditions})
     if len(every) < 2:
         return
@@ -215,7 +224,7 @@ def _ratios(
         Brush(looks, conditions),
         points,
         lines,
-        y_title=AGGREGATE_TITLES["iqm"],
+        y_title=_title("iqm", experiment),
     )
     yield Group(experiment.title, [panel], conditions, basis(experiment, how))
 
@@ -234,10 +243,20 @@ def _aggregates(
     conditions = [c for c in experiment.conditions if c.curves]
     brush = Brush(looks, conditions)
     panels = [
-        interval_panel(brush, list(_values(numbers, conditions, name).values()), x_title=title)
-        for name, title in AGGREGATE_TITLES.items()
+        interval_panel(
+            brush,
+            list(_values(numbers, conditions, name).values()),
+            x_title=_title(name, experiment),
+        )
+        for name in AGGREGATE_TITLES
     ]
     return Group(experiment.title, panels, conditions, basis(experiment, how), columns=2)
+
+
+def _title(aggregate: str, experiment: Experiment) -> str:
+    """Of an axis: without its remark where that would not fit."""
+    title = AGGREGATE_TITLES[aggregate].format(experiment.normaliser.words)
+    return title if len(title) <= 46 else title.removesuffix(" (low is good)")
 
 
 def _diagnostics(experiment: Experiment, task: str, looks: dict[str, Style]) -> Iterable[Figure]:

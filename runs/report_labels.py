@@ -74,7 +74,7 @@ def remedy_names(remedies: Sequence[str]) -> str:
 
 
 def _remedies(value: list[str], rivals: Sequence[list[str]]) -> str:
-    namesakes = {tuple(r) for r in rivals if remedy_names(r) == remedy_names(value)}
+    namesakes = {tuple(r) for r in rivals if r and remedy_names(r) == remedy_names(value)}
     return " + ".join(value) if len(namesakes) > 1 else remedy_names(value)
 
 

@@ -23,10 +23,11 @@ from primacy.runs.report_tables import (
     wide_tables,
 )
 from primacy.runs.report_words import caveats, findings, method, value_findings
+from primacy.runs.results import RUN_FOLDER
 from primacy.runs.statistics import Bootstrap
 
-DECIMALS = {"Aggregates": 3, "Differences": 3, "Tasks": 1}
-"""Of each table's numbers."""
+DECIMALS = {"Aggregates": 3, "Differences": 3}
+"""Of each table's numbers; those of returns depend on their size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +54,35 @@ class Report:
             f"{', '.join(tasks) if len(tasks) <= 4 else f'{len(tasks)} tasks'}: "
             f"{_several(len(self.study.conditions), 'condition')}, "
             f"{_several(seeds, 'trained agent')} in "
-            f"{_several(len(self.study.runs), 'run folder')}."
+            f"{_several(len({run.folder for run in self.study.runs}), self._source)}."
         )
+
+    @property
+    def _source(self) -> str:
+        forms = {run.form for run in self.study.runs}
+        return "run folder" if forms == {RUN_FOLDER} else "file"
+
+    @property
+    def imported(self) -> bool:
+        """Whether nothing is known but returns."""
+        return all(condition.imported for condition in self.study.conditions)
+
+    @property
+    def words(self) -> str:
+        """What a normalised score is, of each experiment."""
+        return " and ".join(dict.fromkeys(e.normaliser.words for e in self.study.experiments))
+
+    @property
+    def returns(self) -> str:
+        """Between which bounds returns lie, where there are bounds."""
+        bounds = {e.normaliser.maximum for e in self.study.experiments}
+        maximum = bounds.pop()
+        return f", 0 to {maximum:g}" if maximum and not bounds else ""
+
+    def decimals(self, table: str) -> int:
+        """Of a table's numbers."""
+        by = [experiment.normaliser.decimals for experiment in self.study.experiments]
+        return DECIMALS.get(table, 1 + max(by))
 
 
 def _several(number: int, noun: str) -> str:
@@ -83,8 +111,10 @@ def html(report: Report) -> str:
         caveats=caveats(report.study, report.bootstrap),
         method=method(report.bootstrap),
         sections=sections,
-        tables={t: _table(t, rows) for t, rows in wide_tables(report.numbers).items()},
-        settings=[(e, settings(e)) for e in report.study.experiments],
+        tables={
+            t: _table(rows, report.decimals(t)) for t, rows in wide_tables(report.numbers).items()
+        },
+        settings=[(e, s) for e in report.study.experiments for s in [settings(e)] if any(s)],
         commands=commands(report.study),
         style=(templates / "report.css").read_text("utf-8"),
         script=(templates / "report.js").read_text("utf-8"),
@@ -121,7 +151,8 @@ def _group(
         panels.append(f"chart-{next(numbering)}")
         charts[panels[-1]] = interactive(panel)
     legend = [
-        (c.name, looks[c.name], ", ".join(c.remedies) or "no remedy") for c in group.conditions
+        (c.name, looks[c.name], ", ".join(c.remedies) or ("" if c.imported else "no remedy"))
+        for c in group.conditions
     ]
     return {"title": group.title, "caption": group.caption, "panels": panels, "legend": legend}
 
@@ -145,9 +176,8 @@ def interactive(specification: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _table(title: str, rows: list[Row]) -> dict[str, Any]:
+def _table(rows: list[Row], digits: int) -> dict[str, Any]:
     """Headings, and each cell as parts (text, exact number or None)."""
-    digits = DECIMALS[title]
     return {
         "columns": list(rows[0]) if rows else [],
         "rows": [[_parts(value, digits) for value in row.values()] for row in rows],
@@ -173,7 +203,7 @@ def report_markdown(report: Report) -> str:
         parts += ["## Note", _bullets(report.notes)]
     parts += [f"![{figure.name}](figures/{figure.name}.png)" for figure in drawn[:1]]
     for title, rows in wide_tables(report.numbers).items():
-        parts += [f"## {title}", markdown(rows, DECIMALS[title])]
+        parts += [f"## {title}", markdown(rows, report.decimals(title))]
     parts += [f"Intervals: {method(report.bootstrap)}.", "## Read with care"]
     return "\n\n".join([*parts, _bullets(caveats(report.study, report.bootstrap))]) + "\n"
 

@@ -47,7 +47,8 @@ def styles(study: Study) -> dict[str, Style]:
     found = {}
     for experiment in study.experiments:
         treated = Counter(c.without("remedies") for c in experiment.conditions if c.remedies)
-        paired = max(treated.values(), default=0) <= 1
+        # Where nothing is treated, conditions may differ in their labels alone.
+        paired = max(treated.values(), default=0) == 1
         for condition in experiment.conditions:
             identity = condition.without("remedies") if paired else condition.name
             hue = hues.setdefault((experiment.title, identity), len(hues))

@@ -1,18 +1,33 @@
 """Group runs into experiments and conditions, and find the step at which they can be compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from primacy.runs.errors import UserError
+from primacy.runs.normalisation import Normaliser, normaliser
 from primacy.runs.report_labels import NOT_A_CONDITION, canonical, effective, labels, order, varied
-from primacy.runs.results import Course, CourseKey, Curve, Run, read_courses, read_curve
-
-MAXIMUM_RETURN = 1000.0
-"""Of every dm_control task: 1000 frames of at most 1. A normalised score is return / this."""
+from primacy.runs.results import (
+    RUN_FOLDER,
+    Course,
+    CourseKey,
+    Curve,
+    Run,
+    read_courses,
+    read_curve,
+)
+from primacy.runs.scoring import (
+    Scoring,
+    Window,
+    align,
+    cut,
+    end_note,
+    finals,
+    grid_note,
+    last_shared_step,
+    period_note,
+    reset_windows,
+)
 
 Key = tuple[tuple[str, str], ...]
 
@@ -32,11 +47,18 @@ class Condition:
     """Task -> returns; only tasks with evaluations."""
     courses: dict[str, dict[CourseKey, Course]]
     """Task -> diagnostics; the tasks of `curves`."""
+    finals: dict[str, dict[int, float]] = field(default_factory=dict)
+    """Task -> seed -> return at the end, as `Scoring` takes it, not normalised."""
 
     @property
     def remedies(self) -> tuple[str, ...]:
         """Its remedies in order; empty without intervention."""
         return tuple(self.config("remedies") or ())
+
+    @property
+    def imported(self) -> bool:
+        """Whether nothing is known of it but returns."""
+        return all(run.form != RUN_FOLDER for group in self.runs.values() for run in group)
 
     def config(self, name: str, task: str | None = None) -> Any:
         """A setting, of one task's runs or of any."""
@@ -57,7 +79,11 @@ class Experiment:
     tasks: tuple[str, ...]
     conditions: tuple[Condition, ...]
     steps: dict[str, int]
-    """Task -> last env step at which every condition was evaluated."""
+    """Task -> last env step at which every condition was evaluated, or the step asked for."""
+    normaliser: Normaliser
+    scoring: Scoring
+    notes: tuple[str, ...] = ()
+    """How scores were taken and what was left out."""
 
     def on(self, task: str) -> list[Condition]:
         """The conditions with evaluations on `task`."""
@@ -79,32 +105,46 @@ class Study:
         return [c for experiment in self.experiments for c in experiment.conditions]
 
 
-def study(runs: Sequence[Run]) -> Study:
-    """Group runs.
+def study(
+    runs: Sequence[Run],
+    scoring: Scoring = Scoring(),  # noqa: B008
+    normalise: str = "auto",
+    notes: Sequence[str] = (),
+    first: Sequence[str] = (),
+) -> Study:
+    """Group and score runs; `notes` of their reading come first, and so do the labels `first`.
 
     Raises:
-        UserError: a seed twice in a condition, or conditions that share no evaluation step.
+        UserError: a seed twice in a condition, conditions that share no evaluation step, runs that
+            cannot be scored as asked, or a normaliser that does not know a task.
     """
-    notes: list[str] = []
-    usable = [kept for run in runs if (kept := _usable(run, notes)) is not None]
+    said = list(notes)
+    usable = [kept for run in runs if (kept := _usable(run, said)) is not None]
     if not usable:
         raise UserError("no run was evaluated yet", "wait for the first evaluation of a run")
+    usable = cut(usable, scoring, said)
+    said += scoring.words
     tasks = {run.task: [r for r in usable if r.task == run.task] for run in usable}
     names = dict.fromkeys(n for group in tasks.values() for n in _varied(group))
+    if any(run.form != RUN_FOLDER for run in usable):
+        names["label"] = None
     keys = {task: {_key(run, names) for run in group} for task, group in tasks.items()}
     experiments = []
     for group in _experiments(keys):
-        members = [run for task in group for run in tasks[task]]
+        members = [run for run in usable if run.task in group]
         taken = sum(len(experiment.conditions) for experiment in experiments)
-        experiments.append(_experiment(group, members, list(names), taken))
-    notes += [note for experiment in experiments for note in _step_notes(experiment)]
+        grouped = _experiment(group, members, list(names), normaliser(normalise, group))
+        experiments.append(_scored(_arranged(grouped, first, taken), scoring))
+    said += [note for experiment in experiments for note in _step_notes(experiment)]
+    said += [note for experiment in experiments for note in experiment.notes]
     if len({run.commit for run in usable}) > 1:
-        notes.append("The runs were made by different commits of the code.")
-    return Study(_unique_labels(experiments), tuple(notes), tuple(usable))
+        said.append("The runs were made by different commits of the code.")
+    return Study(_unique_labels(experiments), tuple(dict.fromkeys(said)), tuple(usable))
 
 
 def _varied(runs: Sequence[Run]) -> list[str]:
-    return varied([effective(run.config) for run in runs], NOT_A_CONDITION - {"label"})
+    own = [effective(run.config) for run in runs if run.form == RUN_FOLDER]
+    return varied(own, NOT_A_CONDITION - {"label"})
 
 
 def _key(run: Run, names: Sequence[str] | dict[str, None]) -> Key:
@@ -118,6 +158,8 @@ def _usable(run: Run, notes: list[str]) -> Run | None:
     if run.evaluations.empty:
         notes.append(f"{where} is left out: it has no evaluation yet ({run.state}).")
         return None
+    if run.form != RUN_FOLDER:
+        return run
     if run.state not in ("finished", "unknown"):
         last, budget = run.evaluations["env_step"].max(), run.config.get("env_steps", 0)
         notes.append(f"{where} is not finished: {run.state}, evaluated to {last:,} of {budget:,}.")
@@ -150,22 +192,80 @@ def _experiments(keys: dict[str, set[Key]]) -> list[list[str]]:
     return [members for members, _ in groups]
 
 
-def _experiment(tasks: list[str], runs: Sequence[Run], names: list[str], taken: int) -> Experiment:
+def _experiment(
+    tasks: list[str], runs: Sequence[Run], names: list[str], normalised: Normaliser
+) -> Experiment:
     grouped: dict[Key, list[Run]] = {}
     for run in runs:
         grouped.setdefault(_key(run, names), []).append(run)
     settings = {
         key: {n: effective(group[0].config).get(n) for n in names} for key, group in grouped.items()
     }
-    keys = sorted(grouped, key=lambda key: order(settings[key]))
+    # Imported conditions have no settings to be ordered by: they stay as they were given.
+    keys = list(grouped)
+    if any(run.form == RUN_FOLDER for run in runs):
+        keys.sort(key=lambda key: order(settings[key]))
     described = [{**_named(grouped[key][0].config), **settings[key]} for key in keys]
     conditions = [
-        _condition(f"c{taken + i}", label, settings[key], grouped[key], tasks)
-        for i, (key, label) in enumerate(zip(keys, labels(described), strict=True))
+        _condition(label, settings[key], grouped[key], tasks)
+        for key, label in zip(keys, labels(described), strict=True)
     ]
-    steps = {task: _last_shared_step(task, conditions) for task in tasks}
     title = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
-    return Experiment(title, tuple(tasks), tuple(conditions), steps)
+    return Experiment(title, tuple(tasks), tuple(conditions), {}, normalised, Scoring())
+
+
+def _arranged(experiment: Experiment, first: Sequence[str], taken: int) -> Experiment:
+    """The experiment with its conditions in order and named, after `taken` others."""
+    places = {label: place - len(first) for place, label in enumerate(first)}
+    ordered = sorted(experiment.conditions, key=lambda c: places.get(c.label, 0))
+    named = (replace(c, name=f"c{taken + i}") for i, c in enumerate(ordered))
+    return replace(experiment, conditions=tuple(named))
+
+
+def _scored(experiment: Experiment, scoring: Scoring) -> Experiment:
+    """The experiment with its curves, and with a score of every seed."""
+    notes: list[str] = []
+    curved = replace(
+        experiment, conditions=tuple(_curved(c, scoring, notes) for c in experiment.conditions)
+    )
+    steps = {
+        task: last_shared_step(task, [c.curves[task] for c in curved.on(task)], scoring)
+        for task in experiment.tasks
+    }
+    periods: dict[tuple[str, Window], list[str]] = {}
+    found: dict[str, dict[str, dict[int, float]]] = {c.name: {} for c in curved.conditions}
+    for task, step in steps.items():
+        runs = {c.name: c.runs[task] for c in curved.on(task)}
+        windows = reset_windows(runs, step, scoring) if scoring.since_reset else {}
+        for c in curved.on(task):
+            window = windows.get(c.name)
+            found[c.name][task] = finals(c.runs[task], c.curves[task], step, scoring, window)
+            if window:
+                periods.setdefault((c.label, window), []).append(task)
+        if scoring.own_end:
+            notes.append(end_note(task, [run for group in runs.values() for run in group]))
+    notes += [period_note(label, window, on) for (label, window), on in periods.items()]
+    if any(c.imported for c in curved.conditions) or experiment.normaliser.name == "none":
+        notes.append(experiment.normaliser.note)
+    returns = {t: [v for c in found.values() for v in c.get(t, {}).values()] for t in steps}
+    notes.append(experiment.normaliser.doubt(returns))
+    conditions = tuple(replace(c, finals=found[c.name]) for c in curved.conditions)
+    said = tuple(filter(None, notes))
+    return replace(curved, conditions=conditions, steps=steps, scoring=scoring, notes=said)
+
+
+def _curved(condition: Condition, scoring: Scoring, notes: list[str]) -> Condition:
+    read = {
+        task: read_curve(align(group, scoring), condition.label)
+        for task, group in condition.runs.items()
+    }
+    curves = {task: curve for task, curve in read.items() if curve}
+    notes += [
+        grid_note(condition.label, task, condition.runs[task], curve)
+        for task, curve in curves.items()
+    ]
+    courses = {t: read_courses(condition.runs[t], curve.seeds) for t, curve in curves.items()}
+    return replace(condition, curves=curves, courses=courses)
 
 
 def _named(config: dict[str, Any]) -> dict[str, Any]:
@@ -175,36 +275,25 @@ def _named(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _condition(
-    name: str, label: str, settings: dict[str, Any], runs: Sequence[Run], tasks: Sequence[str]
+    label: str, settings: dict[str, Any], runs: Sequence[Run], tasks: Sequence[str]
 ) -> Condition:
     by_task = {task: tuple(r for r in runs if r.task == task) for task in tasks}
     by_task = {task: group for task, group in by_task.items() if group}
-    read = {task: read_curve(group, label) for task, group in by_task.items()}
-    curves = {task: curve for task, curve in read.items() if curve}
-    courses = {task: read_courses(by_task[task], curve.seeds) for task, curve in curves.items()}
-    return Condition(name, label, settings, by_task, curves, courses)
-
-
-def _last_shared_step(task: str, conditions: Sequence[Condition]) -> int:
-    grids = [c.curves[task].env_steps for c in conditions if task in c.curves]
-    shared = reduce(np.intersect1d, grids)
-    if not len(shared):
-        raise UserError(
-            f"the conditions on {task} share no evaluation step",
-            "report runs that were evaluated at the same env steps, or wait for the slower ones",
-        )
-    return int(shared[-1])
+    return Condition("", label, settings, by_task, {}, {})
 
 
 def _step_notes(experiment: Experiment) -> list[str]:
     """Where the numbers are taken earlier than some run ended, and tasks some condition lacks."""
-    notes = []
+    notes, how = [], experiment.scoring
     for task, step in experiment.steps.items():
         longer = max(int(c.curves[task].env_steps[-1]) for c in experiment.on(task))
-        if longer > step:
+        if longer > step and how.at is None and not how.own_end:
+            first = [c for c in experiment.on(task) if c.imported]
+            early = [c.label for c in first if c.curves[task].env_steps[-1] == step]
             notes.append(
                 f"{task}: all numbers are taken at env step {step:,}, the last one every "
                 f"condition and seed reached; some went on to {longer:,}."
+                + (f" Those that end there: {'; '.join(early)}." if early else "")
             )
         lacking = [c.label for c in experiment.conditions if task not in c.curves]
         if lacking:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from primacy.runs.errors import UserError
-from primacy.runs.report_study import MAXIMUM_RETURN, Condition, Experiment, Study
+from primacy.runs.report_study import Condition, Experiment, Study
+from primacy.runs.scoring import smoothed
 from primacy.runs.statistics import (
     AGGREGATES,
     Bootstrap,
@@ -37,7 +38,7 @@ COLUMNS = {
     "last_four_high".split(),
     "curves": "task condition env_step gradient_step frame mean low high seeds".split(),
 }
-"""Columns of each CSV. Aggregates and differences are of return / 1000, the others of returns."""
+"""Columns of each CSV: aggregates and differences of normalised scores, the others of returns."""
 
 
 class Interval(NamedTuple):
@@ -85,7 +86,7 @@ def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
             {
                 "condition": c.label,
                 "aggregate": name,
-                **_interval(found),
+                **_interval(found, scale=e.normaliser.gamma),
                 **_size(e, c, tuple(c.curves)),
             }
             for e, c, aggregates in estimates
@@ -94,7 +95,7 @@ def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
         differences=[row for pair in pairs for row in _differences(pair, bootstrap)],
         per_task=[_per_task(e, c, t, bootstrap) for e in study.experiments for t, c in _cells(e)],
         curves=[
-            r for e in study.experiments for t, c in _cells(e) for r in _curve(c, t, bootstrap)
+            r for e in study.experiments for t, c in _cells(e) for r in _curve(e, c, t, bootstrap)
         ],
         comparisons=pairs,
         notes=tuple(
@@ -106,10 +107,13 @@ def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
 
 
 def scores(experiment: Experiment, condition: Condition) -> Scores:
-    """Normalised scores (return / 1000) at the last shared step of each task."""
-    table = {t: c.at(experiment.steps[t]) for t, c in condition.curves.items()}
+    """Normalised scores of each task's seeds, as shares of gamma: 1 has no optimality gap."""
+    by = experiment.normaliser
     return Scores.of(
-        {t: {s: v / MAXIMUM_RETURN for s, v in seeds.items()} for t, seeds in table.items()}
+        {
+            task: {s: float(by.apply(task, v)) / by.gamma for s, v in seeds.items()}
+            for task, seeds in condition.finals.items()
+        }
     )
 
 
@@ -176,7 +180,7 @@ def _size(experiment: Experiment, condition: Condition, tasks: Sequence[str]) ->
     return {
         "tasks": len(tasks),
         "seeds": _range(len(condition.curves[task].seeds) for task in tasks),
-        "step": _range(experiment.steps[task] for task in tasks),
+        "step": _range(experiment.steps[task] for task in tasks) or "",
     }
 
 
@@ -192,22 +196,24 @@ def _differences(pair: Comparison, bootstrap: Bootstrap) -> Iterable[Row]:
     other = _size(pair.experiment, pair.b, tasks)["seeds"]
     size["seeds"] = size["seeds"] if size["seeds"] == other else f"{size['seeds']} and {other}"
     a, b = a.only(tasks), b.only(tasks)
+    gamma = pair.experiment.normaliser.gamma
     for name in AGGREGATES:
         yield {
             "a": pair.a.label,
             "b": pair.b.label,
             "aggregate": name,
-            "of_a": float(evaluate(a, name)[0]),
-            "of_b": float(evaluate(b, name)[0]),
-            **_interval(difference(a, b, name, bootstrap)),
+            "of_a": gamma * float(evaluate(a, name)[0]),
+            "of_b": gamma * float(evaluate(b, name)[0]),
+            **_interval(difference(a, b, name, bootstrap), scale=gamma),
             "p_improvement": probability_of_improvement(a, b),
             **size,
         }
 
 
 def _per_task(experiment: Experiment, condition: Condition, task: str, how: Bootstrap) -> Row:
-    curve, step = condition.curves[task], experiment.steps[task]
-    last = _mean(curve.at(step), how)
+    curve, step, ends = condition.curves[task], experiment.steps[task], condition.finals[task]
+    digits = 1 + experiment.normaliser.decimals
+    last = _mean(ends, how)
     four = _mean(curve.last_four(step), how)
     return {
         "task": task,
@@ -215,9 +221,9 @@ def _per_task(experiment: Experiment, condition: Condition, task: str, how: Boot
         "mean": last["value"],
         "low": last["low"],
         "high": last["high"],
-        "seeds": len(curve.seeds),
-        "step": step,
-        "values": " ".join(f"{value:.1f}" for value in curve.at(step).values()),
+        "seeds": len(ends),
+        "step": step or "",
+        "values": " ".join(f"{value:.{digits}f}" for value in ends.values()),
         "last_four_mean": four["value"],
         "last_four_low": four["low"],
         "last_four_high": four["high"],
@@ -229,8 +235,10 @@ def _mean(returns: Mapping[int, float], bootstrap: Bootstrap) -> Row:
     return _interval(found)
 
 
-def _curve(condition: Condition, task: str, bootstrap: Bootstrap) -> Iterable[Row]:
-    curve = condition.curves[task]
+def _curve(
+    experiment: Experiment, condition: Condition, task: str, bootstrap: Bootstrap
+) -> Iterable[Row]:
+    curve = smoothed(condition.curves[task], experiment.scoring.smooth)
     table = Scores.of({task: dict(zip(curve.seeds, curve.returns, strict=True))})
     found = estimate(table, ("mean",), bootstrap)["mean"]
     for at in range(len(curve.env_steps)):
@@ -239,13 +247,17 @@ def _curve(condition: Condition, task: str, bootstrap: Bootstrap) -> Iterable[Ro
             "task": task,
             "condition": condition.label,
             "env_step": int(curve.env_steps[at]),
-            "gradient_step": int(curve.gradient_steps[at]),
-            "frame": int(curve.frames[at]),
+            "gradient_step": _counter(curve.gradient_steps[at]),
+            "frame": _counter(curve.frames[at]),
             "mean": band["value"],
             "low": band["low"],
             "high": band["high"],
             "seeds": len(curve.seeds),
         }
+
+
+def _counter(value: float) -> int | str:
+    return "" if math.isnan(value) else int(value)
 
 
 def wide_tables(numbers: Numbers) -> dict[str, list[Row]]:

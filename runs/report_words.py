@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from primacy.runs.report_diagnostics import value_cap, value_peak
 from primacy.runs.report_labels import plain, remedy_names, varied
-from primacy.runs.report_study import MAXIMUM_RETURN, Condition, Experiment, Study
+from primacy.runs.report_study import Condition, Experiment, Study
 from primacy.runs.report_tables import Comparison, Numbers, Row, shown
 from primacy.runs.statistics import Bootstrap
 
@@ -39,15 +39,21 @@ def _finding(pair: Comparison, found: Numbers) -> str:
     wanted = (pair.a.label, pair.b.label, "mean" if single else "iqm")
     row = next(r for r in found.differences if (r["a"], r["b"], r["aggregate"]) == wanted)
     place = f"On {tasks[0]}" if single else f"Over {len(tasks)} tasks"
-    scale, digits = (MAXIMUM_RETURN, 0) if single else (1.0, 3)
-    before, after = (f"{row[side] * scale:,.{digits}f}" for side in ("of_b", "of_a"))
-    what = "the mean return" if single else "the IQM of return / 1000"
-    size = f"{row['seeds']} seeds, env step {shown(row['step'])}"
+    by = pair.experiment.normaliser
+    low, high = by.limits(tasks[0]) if single else (0.0, by.gamma)
+    scale, digits = (high - low) / by.gamma, by.decimals if single else 3
+    before, after = (f"{low + row[side] * scale:,.{digits}f}" for side in ("of_b", "of_a"))
+    what = "the mean return" if single else f"the IQM of {by.words}"
+    size = f"{row['seeds']} seeds{_at(shown(row['step']))}"
     where, change = " ".join([place, *_context(pair)]), CHANGES[pair.change](pair.a, pair.b)
     return (
         f"{where}, {change} {_verb(row)} {what} "
         f"from {before} to {after} ({_interval(row, scale, digits)}, {size})."
     )
+
+
+def _at(step: str) -> str:
+    return f", env step {step}" if step else ", final scores"
 
 
 def _context(pair: Comparison) -> Iterable[str]:
@@ -138,7 +144,7 @@ def basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     until = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
     names = task or (tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks")
-    return f"{names}: {many} seeds, env step {until}, {method(bootstrap)}."
+    return f"{names}: {many} seeds{_at(until if steps[-1] else '')}, {method(bootstrap)}."
 
 
 def method(bootstrap: Bootstrap) -> str:

@@ -10,6 +10,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ TRAINING_COLUMNS = ("seed", "env_step", "metric", "value")
 DIAGNOSTIC_COLUMNS = ("seed", "env_step", "phase", "network", "layer", "metric", "value")
 EVENT_COLUMNS = ("seed", "env_step", "event", "detail")
 TEXT_COLUMNS = frozenset({"phase", "network", "layer", "metric", "event", "detail"})
+RUN_FOLDER = "run-folder"
 UNREAD_FOLDERS = frozenset({"journal", "checkpoints"})
 
 
@@ -43,6 +45,8 @@ class Run:
     diagnostics: "pd.DataFrame"
     """seed, env_step, network, layer, metric, value; mean_q of training.csv included."""
     events: "pd.DataFrame"
+    form: str = RUN_FOLDER
+    """What it was read from; all but run folders know returns alone."""
 
     @property
     def task(self) -> str:
@@ -66,6 +70,11 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
             )
         found.update({path.resolve(): path for path in below})
     return [_read_run(path) for path in found.values()]
+
+
+def has_runs(folder: Path) -> bool:
+    """Whether there is a run folder at or below `folder`."""
+    return folder.is_dir() and bool(_run_folders(folder))
 
 
 def _run_folders(folder: Path) -> list[Path]:
@@ -136,7 +145,7 @@ def _read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     text = _read_text(path) if path.exists() else ""
     lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
     if not lines:
-        return pd.DataFrame({c: np.array([], dtype=_dtype(c)) for c in columns})
+        return _empty(columns)
     header, rows = lines[0], lines[1:]
     if missing := [column for column in columns if column not in header]:
         raise UserError(
@@ -151,6 +160,24 @@ def _read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
             )
     where = {column: header.index(column) for column in columns}
     return pd.DataFrame({c: _column(path, c, [row[at] for row in rows]) for c, at in where.items()})
+
+
+@cache
+def no_diagnostics() -> "pd.DataFrame":
+    """Of a run that has none."""
+    return _empty([column for column in DIAGNOSTIC_COLUMNS if column != "phase"])
+
+
+@cache
+def no_events() -> "pd.DataFrame":
+    """Of a run that has none."""
+    return _empty(EVENT_COLUMNS)
+
+
+def _empty(columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame({c: np.array([], dtype=_dtype(c)) for c in columns})
 
 
 def _dtype(column: str) -> type:
@@ -219,9 +246,9 @@ class Curve:
     env_steps: np.ndarray
     """[K]."""
     gradient_steps: np.ndarray
-    """[K]."""
+    """[K]; NaN where results do not tell."""
     frames: np.ndarray
-    """[K]."""
+    """[K]; NaN where results do not tell."""
     returns: np.ndarray
     """[n, K]: mean return of each evaluation."""
 
