@@ -112,7 +112,7 @@ def _median(design: Design, values: Array, dtype: Floating) -> Statistic:
     middle = _middle(len(design.rows))
     ones = exact(np.ones((len(values), 1)))
     (means,) = task_means(design, values, np.float64)(ones)
-    value = np.median(means[:, :, 0], axis=0)
+    value = np.median(means[:, :, 0], axis=0).astype(float)
     moved = task_means(design, values - value, dtype)
 
     def deviations(draw: Draw) -> Float:

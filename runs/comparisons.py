@@ -199,8 +199,8 @@ def permutation_p_value(a: Scores, b: Scores, name: str, bootstrap: Bootstrap) -
     seen = gap(labels[:, None])
     # Sums in another order may differ by rounding from the very labelling that was seen.
     tolerance = 1e-9 * np.abs(values).max(axis=0)[:, None]
-    shuffles = list(_shuffled(labels, rows, bootstrap))
-    farther = sum((gap(mine) >= seen - tolerance).sum(axis=1) for mine in shuffles)
+    shuffles = _shuffled(labels, rows, bootstrap)
+    farther = np.sum([(gap(mine) >= seen - tolerance).sum(axis=1) for mine in shuffles], axis=0)
     return (1 + farther) / (1 + bootstrap.resamples)
 
 

@@ -152,7 +152,7 @@ def _resampled(
 def _errors(
     quantity: Quantity, sides: tuple[Scores, ...], bootstrap: Bootstrap, paired: bool
 ) -> tuple[Array, Float]:
-    own = quantity.errors(*(once(len(side.values)) for side in sides))[:, 0]
+    own = quantity.errors(*(once(len(side.values)) for side in sides))[:, 0].astype(float)
     return own, _resampled({"": quantity.errors}, sides, bootstrap, paired)[""]
 
 
