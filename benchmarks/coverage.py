@@ -82,7 +82,7 @@ def intervals(given: Scores, bootstrap: Bootstrap) -> Array:
         factor(iqm, bootstrap),
         iqm.influences,
         lambda: (
-            iqm.errors(once(len(given.values)))[:, 0],
+            iqm.errors(once(len(given.values)))[:, 0].astype(float),
             resampled(iqm._replace(deviations=iqm.errors), (given,), bootstrap),
         ),
     )
@@ -105,7 +105,7 @@ def cell(name: str, tasks: int, seeds: int, experiments: int, seed: int) -> tupl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--experiments", type=int, default=200, help="per cell")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -66,7 +66,7 @@ def linear(design: Design, values: Array, weight: Array, dtype: Floating) -> Sta
         moved = np.einsum("nk,nb->kb", coefficients, draw.floats) + constant
         if draw.multiplicity is None:
             return moved
-        return moved + np.einsum("tk,tb->kb", base, draw.multiplicity - 1)
+        return moved + np.einsum("tk,tb->kb", base, draw.multiplicity)
 
     return Statistic(value, deviations)
 

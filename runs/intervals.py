@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from primacy.runs.resampling import Interval
 from primacy.runs.scores import Array, Scores
 
 Float = npt.NDArray[np.floating]
@@ -105,7 +106,7 @@ def _studentised(sampled: Sampled) -> tuple[Array, Array]:
     )
 
 
-INTERVALS: dict[str, Callable[[Sampled], tuple[Array, Array]]] = {
+INTERVALS: dict[Interval, Callable[[Sampled], tuple[Array, Array]]] = {
     "calibrated": _calibrated,
     "percentile": _percentile,
     "bca": _bca,

@@ -43,9 +43,9 @@ def test_every_aggregate_equals_its_plain_twin_on_every_kind_of_resample(sizes, 
     share = given_scores.cut / len(given_scores.values)
     flat = given_scores.values[:, 0]
     for name in ALL:
-        iqm = AGGREGATES[name].statistic(given_scores.design, given_scores.values, np.float64)
-        found = iqm.value[:, None] + iqm.deviations(draw)
-        quick = quantity(given_scores, name).deviations(draw) + iqm.value[:, None]
+        precise = AGGREGATES[name].statistic(given_scores.design, given_scores.values, np.float64)
+        found = precise.value[:, None] + precise.deviations(draw)
+        quick = precise.value[:, None] + quantity(given_scores, name).deviations(draw)
         for resample in (0, 1, BLOCK - 1):
             tasks = [flat[rows].tolist() for _, rows in drawn_tasks(given_scores, draw, resample)]
             expected = aggregate(name, tasks, share)
@@ -57,6 +57,7 @@ def test_every_aggregate_equals_its_plain_twin_on_every_kind_of_resample(sizes, 
 def test_tasks_are_drawn_with_replacement_and_bring_as_many_runs_as_they_have(unit):
     given_scores = some_scores([3, 5, 2, 4], 0)
     (draw,) = next(draws((given_scores,), Bootstrap(resample=unit, resamples=1)))
+    assert draw.multiplicity is not None
     assert (draw.multiplicity.sum(axis=0) == 4).all()
     assert draw.multiplicity.mean(axis=1) == pytest.approx([1] * 4, abs=0.2)
     assert draw.multiplicity.max() >= 3
@@ -71,6 +72,8 @@ def test_both_sides_of_a_difference_are_resampled_on_the_same_tasks():
     given_scores = some_scores([4] * 6, 1)
     sides = (given_scores, given_scores)
     left, right = next(draws(sides, Bootstrap(resample="both", resamples=1)))
+    assert left.multiplicity is not None
+    assert right.multiplicity is not None
     assert np.array_equal(left.multiplicity, right.multiplicity)
     assert not np.array_equal(left.counts, right.counts)
     shifted = Scores(given_scores.seeds, given_scores.values + 1)
@@ -116,7 +119,7 @@ def test_pooled_runs_count_equally():
     drawn = next(draws((wide,), Bootstrap()))[0].counts
     flat = wide.values[:, 0]
     for resample in range(5):
-        repeated = np.sort(np.repeat(flat, drawn[:, resample]))
+        repeated = np.sort(np.repeat(flat, drawn[:, resample].astype(int)))
         expected = repeated[3:-3].mean()
         moved = quantity(wide.pooled(), "iqm").deviations(next(draws((wide,), Bootstrap()))[0])
         assert found.value[0] + moved[0, resample] == pytest.approx(expected, abs=1e-5)
