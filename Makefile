@@ -58,7 +58,7 @@ types: .venv/.dev
 	fi
 
 ## bench: speed, side by side with plain versions of the same
-bench: .venv/.runtime
+bench: .venv/.dev
 	for benchmark in benchmarks/bench_*.py; do python "$$benchmark"; done
 
 ## report: figures and tables from finished runs (RUNS="folder ..." OUTPUT=folder)

@@ -28,7 +28,7 @@ class ReportOptions:
     baseline: str = ""
     """Label of a condition to compare every other one with; by default conditions that differ only
     in remedies, in priming or in replay ratio are compared."""
-    interval: Literal["calibrated", "percentile"] = "calibrated"
+    interval: Literal["calibrated", "percentile", "bca", "basic", "studentised"] = "calibrated"
     """95% interval: calibrated covers 95% with few seeds too; percentile is rliable's."""
     resamples: int = 2000
     """Bootstrap resamples; 50000 for numbers in a paper."""

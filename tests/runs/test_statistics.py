@@ -102,15 +102,6 @@ def test_probability_of_improvement():
     assert close(probability_of_improvement(x, x), 0.5)
 
 
-def test_a_score_profile_is_the_mean_of_indicators_along_the_checkpoint_axis():
-    thresholds = np.array([0, 0.3, 0.4, 1, 1.6])
-    above = {
-        f"task{t}": {run: np.array(A)[run, t] > thresholds for run in range(3)} for t in range(3)
-    }
-    profile = evaluate(Scores.of(above), "mean")
-    assert profile == pytest.approx([1, 0.6666666667, 0.5555555556, 0.3333333333, 0], abs=1e-10)
-
-
 def test_jackknife_acceleration_comes_from_counts():
     counts = 1.0 - np.eye(4)
     means = evaluate(uneven(a=[1, 2, 4, 8]), "mean", counts)[0] * 4 / 3
@@ -121,13 +112,13 @@ def test_jackknife_acceleration_comes_from_counts():
 
 def test_calibration_of_the_iqm():
     given_scores = scores(A)
-    winsorised = AGGREGATES["iqm"].drive(given_scores, given_scores.values[:, 0])
+    winsorised = AGGREGATES["iqm"].drive(given_scores.design, given_scores.values)
     assert (winsorised.min(), winsorised.max()) == (0.3, 1.1)
     variances = [part.var(ddof=1) for part in np.split(winsorised, 3)]
     assert variances == pytest.approx([0, 0.04, 0.1633333333], abs=1e-10)
     assert np.sqrt(3 * sum(variances)) / 5 == pytest.approx(0.1562049935, abs=1e-10)
     assert student_quantile(np.array(2.924165029)) == pytest.approx(3.229650409, abs=1e-8)
-    factor = calibration([(given_scores, winsorised[:, None])])
+    factor = calibration([(given_scores, winsorised)])
     assert factor == pytest.approx(2.018111110, abs=1e-8)
 
 
