@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": ("evaluate_command", "evaluate", "fresh episodes of a trained run; table, video"),
     "sweep": ("sweep", "sweep", "a grid of runs side by side on this machine's cores"),
     "status": ("status", "status", "how far the runs in a folder are"),
+    "compare": ("compare", "compare", "two conditions: difference, interval, each task"),
     "report": ("report_command", "report", "learning curves, aggregates, intervals as one page"),
     "digest": ("digest_command", "digest", "one hash of what a run has become"),
 }
