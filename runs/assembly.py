@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,14 +51,19 @@ def make_lanes(config: RunConfig) -> Lanes:
     return Lanes(envs, lambda lane, episode: own[lane].integers("environment", episode)[0])
 
 
+def remedies(config: RunConfig) -> list[Any]:
+    """The remedies of a configuration, in order."""
+    return [remedy for text in config.remedies if (remedy := parse(text)) is not None]
+
+
 def make_agent(
     config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
 ) -> tuple[SAC, Chain]:
     """The agent with the remedies' build options applied, and the chain of its remedies."""
-    remedies = [remedy for text in config.remedies if (remedy := parse(text)) is not None]
+    chosen = remedies(config)
     plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
     sizes = {"actor": observation_size, "critic": observation_size + action_size}
-    architectures = {name: options(remedies, name, plain, inputs) for name, inputs in sizes.items()}
+    architectures = {name: options(chosen, name, plain, inputs) for name, inputs in sizes.items()}
     agent = SAC(
         config.sac,
         observation_size,
@@ -66,7 +72,7 @@ def make_agent(
         architectures,
         config.device,
     )
-    chain = Chain(remedies, agent.networks())
+    chain = Chain(chosen, agent.networks())
     agent.attach(chain)
     return agent, chain
 
@@ -77,7 +83,7 @@ def assemble(config: RunConfig, say: Callable[[str], None]) -> Parts:
     randomness = Randomness(config.seeds)
     lanes = make_lanes(config)
     layout = Layout(lanes.observations.shape[1], lanes.action_size)
-    capacity = min(config.replay_capacity, config.env_steps)
+    capacity = min(config.replay_capacity, config.given_transitions + config.env_steps)
     agent, chain = make_agent(config, randomness, layout.observation_size, layout.action_size)
     initial = {
         network.name: {name: value.clone() for name, _, _, value in network.parameters()}

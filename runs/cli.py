@@ -12,6 +12,12 @@ COMMANDS = {
     "train": ("train_command", "train", "train S seeds of an agent on a task; goes on by itself"),
     "evaluate": ("evaluate_command", "evaluate", "fresh episodes of a trained run; table, video"),
     "sweep": ("sweep", "sweep", "a grid of runs side by side on this machine's cores"),
+    "fork": ("fork_command", "fork", "go on from a run's checkpoint with other settings"),
+    "transplant": (
+        "transplant_command",
+        "transplant",
+        "start a fresh run with another one's experience or networks",
+    ),
     "status": ("status", "status", "how far the runs in a folder are"),
     "compare": ("compare", "compare", "two conditions: difference, interval, each task"),
     "report": ("report_command", "report", "learning curves, aggregates, intervals as one page"),

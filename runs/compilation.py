@@ -21,7 +21,8 @@ def compiler() -> str | None:
 def planned_updates(config: RunConfig) -> int:
     """Gradient steps of the whole run; a function of the configuration, so that a resumed run
     decides alike."""
-    return config.updates_until(config.env_steps) + config.prime_updates
+    once = config.prime_updates + config.offline_updates
+    return config.updates_until(config.env_steps) + once
 
 
 def compile_update(config: RunConfig, agent: SAC, say: Callable[[str], None]) -> None:

@@ -63,6 +63,10 @@ class RunConfig:
     """Env steps between checkpoints."""
     keep_checkpoints: str = ""
     """Which checkpoints stay for good beside the newest two: "every=N" env steps, or empty."""
+    given_transitions: int = 0
+    """Transitions per seed in replay before the first env step; `primacy transplant` sets it."""
+    offline_updates: int = 0
+    """Gradient steps on the given transitions before the first env step."""
     device: str = "cpu"
     """Where networks and replay live: cpu or cuda."""
     compile: Literal["auto", "always", "never"] = "auto"
@@ -138,7 +142,7 @@ def _check(config: RunConfig) -> None:
             f"--seeds {' '.join(map(str, config.seeds))}: each seed once, none negative",
             "give different seeds, for example --seeds 0 1 2",
         )
-    positive = ("env_steps", "action_repeat", "batch_size", "n_step", "replay_capacity")
+    positive = ("action_repeat", "batch_size", "n_step", "replay_capacity")
     positive += ("start_steps", "eval_episodes", "log_every", "checkpoint_every", "threads")
     positive += ("prime_transitions",)
     for name in positive:
@@ -146,7 +150,7 @@ def _check(config: RunConfig) -> None:
             raise UserError(
                 f"--{name.replace('_', '-')} must be at least 1", "give a larger number"
             )
-    for name in ("prime_updates", "eval_every", "diagnose_every"):
+    for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
     if config.prime_updates and config.prime_transitions > config.env_steps:
@@ -154,6 +158,16 @@ def _check(config: RunConfig) -> None:
             f"priming on {config.prime_transitions} transitions needs as many env steps, "
             f"the run has {config.env_steps}",
             "lower --prime-transitions or raise --env-steps",
+        )
+    if config.env_steps < (0 if config.offline_updates else 1) or config.offline_updates < 0:
+        raise UserError(
+            f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
+            "give at least one env step, or offline updates on transplanted transitions",
+        )
+    if config.offline_updates and not config.given_transitions:
+        raise UserError(
+            "--offline-updates need transitions before the first env step",
+            "`primacy transplant RUN` gives a run those of another",
         )
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
         raise UserError(

@@ -29,6 +29,11 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that `write_json` wrote."""
+    return json.loads(path.read_text())
+
+
 def describe_machine() -> dict[str, Any]:
     """What a reader of the results needs to know about where they were made."""
     return {
@@ -69,8 +74,15 @@ class RunFolder:
     lock: FileLock
 
     @classmethod
-    def open(cls, path: Path, config: dict[str, Any], schema: int) -> "RunFolder":
-        """Create or enter the folder of this configuration.
+    def open(
+        cls,
+        path: Path,
+        config: dict[str, Any],
+        schema: int,
+        origin: dict[str, Any] | None = None,
+    ) -> "RunFolder":
+        """Create or enter the folder of this configuration; `origin` says in a new one's
+        config.json which other run it comes from.
 
         Raises UserError where it cannot be written, is in use, or belongs to another configuration.
         """
@@ -89,16 +101,16 @@ class RunFolder:
             ) from error
         folder = cls(path, lock)
         try:
-            folder._adopt(config, schema)
+            folder._adopt(config, schema, origin or {})
         except BaseException:
             lock.release()
             raise
         return folder
 
-    def _adopt(self, config: dict[str, Any], schema: int) -> None:
+    def _adopt(self, config: dict[str, Any], schema: int, origin: dict[str, Any]) -> None:
         path = self.path / "config.json"
         if path.exists():
-            self._compare(json.loads(path.read_text()), config)
+            self._compare(read_json(path), config)
             return
         content = {
             "schema": schema,
@@ -107,6 +119,7 @@ class RunFolder:
             "versions": versions(),
             "commit": commit(),
             "machine": describe_machine(),
+            **origin,
         }
         try:
             write_json(path, content)

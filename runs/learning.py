@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from primacy.runs.assembly import Parts
-from primacy.runs.randomness import Window
+from primacy.runs.randomness import WINDOW, Window
 
 
 class Learner:
@@ -20,13 +20,14 @@ class Learner:
     def learn(self, count: int, between: Callable[[], None], first: int | None = None) -> None:
         """`count` updates on replay (on its `first` transitions only, for heavy priming).
 
-        `between` is called where gradient-step interventions may be due inside the block, not at
-        its end: those of the last update belong after the evaluation of the same env step.
+        `between` is called where gradient-step interventions may be due inside the block, and often
+        enough to be asked to stop; not at its end: what the last update makes due belongs after the
+        evaluation of the same env step.
         """
         end = self.gradient_step + count
         while self.gradient_step < end:
             due = self.parts.chain.next_gradient_step(self.gradient_step)
-            self._block(min([end, *([due] if due else [])]), first)
+            self._block(min(end, self.gradient_step + WINDOW, due or end), first)
             if self.gradient_step < end:
                 between()
 

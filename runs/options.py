@@ -33,17 +33,21 @@ def setting_of(arguments: Sequence[str]) -> str:
     return "sac"
 
 
-def parse_train(arguments: Sequence[str], program: str = "primacy train") -> TrainOptions:
-    """The options of `primacy train`. Raises UserError for an agent that does not exist and for
-    options that do not parse."""
+def parse_train(
+    arguments: Sequence[str], program: str = "primacy train", default: RunConfig | None = None
+) -> TrainOptions:
+    """The options of `primacy train`, on top of a `default` run if there is one.
+
+    Raises UserError for an agent that does not exist and for options that do not parse.
+    """
     setting = setting_of(arguments)
     if setting not in SETTINGS:
         raise UserError(f"unknown agent {setting!r}", near(setting, list(SETTINGS)))
-    default = SETTINGS[setting](tyro.MISSING)
+    base = SETTINGS[setting](tyro.MISSING) if default is None else default
     return parse(
         TrainOptions,
         program,
         arguments,
-        default=TrainOptions(run=default, out=tyro.MISSING),
+        default=TrainOptions(run=base, out=tyro.MISSING),
         config=(tyro.conf.OmitArgPrefixes,),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from primacy.runs.arguments import parse
 from primacy.runs.compilation import planned_updates
-from primacy.runs.config import RunConfig
+from primacy.runs.config import RunConfig, read
 from primacy.runs.errors import UserError
 from primacy.runs.options import parse_train
 from primacy.runs.progress import duration
@@ -35,6 +35,10 @@ class SweepOptions:
     """Folder of the run folders; finished runs in it are skipped, unfinished ones go on."""
     jobs: int = 0
     """Runs side by side (0: one per core)."""
+    fork_of: Path | None = None
+    """Make every run a fork of this one (`primacy fork`)."""
+    at: str = ""
+    """Env steps to fork at, with commas between them: 50000,100000."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Cell:
 
     name: str
     arguments: tuple[str, ...]
+    """The command and its options."""
     config: RunConfig
 
 
@@ -62,18 +67,37 @@ def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
     """Every combination as a checked configuration; raises UserError for the first that is
     wrong."""
     axes = [parse_axis(text) for text in options.grid]
+    default = read(options.fork_of) if options.fork_of else None
     found = []
-    for combination in itertools.product(*(choices for _, choices in axes)):
+    for (names, command), *combination in itertools.product(
+        _beginnings(options), *(choices for _, choices in axes)
+    ):
         arguments = list(common)
-        names = []
+        pieces = list(names)
         for (axis, _), values in zip(axes, combination, strict=True):
-            arguments += [f"--{axis}", *values] if values else []
-            names.append(f"{axis}={'+'.join(values) or 'none'}")
-        name = "__".join(names).replace("/", "-").replace(":", "-").replace(" ", "+") or "run"
+            # A fork would keep its parent's remedies if they were only left out.
+            given = values or (["none"] if options.fork_of else [])
+            arguments += [f"--{axis}", *given] if given else []
+            pieces.append(f"{axis}={'+'.join(values) or 'none'}")
+        name = "__".join(pieces).replace("/", "-").replace(":", "-").replace(" ", "+") or "run"
         arguments += ["--out", str(options.out / name[:200])]
-        parsed = parse_train(arguments, "primacy sweep")
-        found.append(Cell(name[:200], tuple(arguments), parsed.run))
+        parsed = parse_train(arguments, "primacy sweep", default)
+        found.append(Cell(name[:200], (*command, *arguments), parsed.run))
     return found
+
+
+def _beginnings(options: SweepOptions) -> list[tuple[list[str], list[str]]]:
+    """Pieces of a cell's name, and the command that its options are given to."""
+    steps = [text for text in options.at.split(",") if text]
+    if bool(options.fork_of) != bool(steps) or not all(text.isdecimal() for text in steps):
+        raise UserError(
+            "--fork-of and --at belong together, and --at takes env steps",
+            "write for example --fork-of RUN --at 50000,100000",
+        )
+    if not options.fork_of:
+        return [([], ["train"])]
+    parent = str(options.fork_of)
+    return [([f"at={step}"], ["fork", parent, "--at", step]) for step in steps]
 
 
 @dataclass
@@ -84,7 +108,7 @@ class _Job:
 
 def _start(cell: Cell, folder: Path) -> _Job:
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "primacy.runs", "train", *cell.arguments]
+    command = [sys.executable, "-m", "primacy.runs", *cell.arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with (folder / "log.txt").open("ab") as log:
         return _Job(cell, subprocess.Popen(command, stdout=log, stderr=log, env=environment))

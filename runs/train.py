@@ -1,10 +1,10 @@
 """A training run: act, store, learn, evaluate, intervene, measure, checkpoint; exactly resumable at
 any moment."""
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,20 +22,13 @@ from primacy.runs.evaluate import Evaluator, record
 from primacy.runs.folder import RunFolder
 from primacy.runs.learning import Learner
 from primacy.runs.progress import Progress
+from primacy.runs.signals import Interrupted, listening
 from primacy.runs.tables import Tables
 
 # A checkpoint is a few MB; after this many seconds one is written even between the configured
 # steps.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 PARTS_OF_TIME = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")
-
-
-class Interrupted(Exception):
-    """The process was asked to stop (Ctrl-C or SIGTERM)."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
 
 
 class Training:
@@ -74,6 +67,8 @@ class Training:
         self._resume()
         compile_update(self.config, self.parts.agent, self.progress.say)
         self.folder.write_status("running", self._counts())
+        if self.learner.gradient_step < self.config.offline_updates:
+            self._learn_offline()
         while self.env_step < self.config.env_steps:
             self._advance()
             self._stop_if_asked(saved=False)
@@ -131,12 +126,29 @@ class Training:
             if due:
                 self.learner.learn(due, self._between_updates)
 
+    def _learn_offline(self) -> None:
+        """All gradient steps before the first env step, then an evaluation and a checkpoint."""
+        count = self.config.offline_updates
+        with self._timed("update"):
+            self.learner.learn(count - self.learner.gradient_step, self._between_updates)
+        self._event("offline", f"{count} updates")
+        if self.config.eval_every:
+            self._evaluate()
+        self._intervene(updated=True, at_env_step=False)
+        if self.config.diagnose_every:
+            self._diagnose("interval")
+        self._report()
+        self._save()
+
     def _between_updates(self) -> None:
-        # A long block (priming) cannot be saved half way: it is dropped and repeated from the last
-        # checkpoint.
+        # Priming cannot be saved half way: it is dropped and repeated from the last checkpoint.
         if self.config.prime_updates and self.env_step == self.config.prime_transitions:
             self._stop_if_asked(saved=True)
         self._intervene(updated=True, at_env_step=False)
+        if not self.env_step:
+            self._stop_if_asked(saved=False)
+            if self._save_overdue():
+                self._save()
 
     def _evaluate(self) -> None:
         event = self.env_step // self.config.eval_every
@@ -248,8 +260,11 @@ class Training:
         return (
             self.env_step % self.config.checkpoint_every == 0
             or (kept > 0 and self.env_step % kept == 0)
-            or time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            or self._save_overdue()
         )
+
+    def _save_overdue(self) -> bool:
+        return time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
 
     def _save(self) -> None:
         with self._timed("checkpoint"):
@@ -277,7 +292,7 @@ class Training:
             self.progress.say(f"{line}; going back to the one before")
         if found is None:
             self.tables.empty()
-            self.journal.truncate(0)
+            self._refill()
             self.parts.lanes.start()
             if self.config.diagnose_every:
                 self._event("start", "")
@@ -294,8 +309,7 @@ class Training:
         self.frozen = torch.tensor(numbers["frozen"])
         self.diagnostics.claimed = numbers["claimed"]
         self.tables.truncate(numbers["rows"])
-        self.journal.truncate(self.env_step)
-        refill(self.parts.replay, self.journal, self.env_step)
+        self._refill()
         own = {k[6:]: v for k, v in found.tensors.items() if k.startswith("agent/")}
         for name, value in self.parts.agent.state().items():
             value.copy_(own[name])
@@ -304,8 +318,15 @@ class Training:
         )
         self._restore_lanes(numbers["episodes"], numbers["lengths"])
 
+    def _refill(self) -> None:
+        """Replay and journal as they were: what was given, then what each env step added."""
+        held = self.config.given_transitions + self.env_step
+        self.journal.truncate(held)
+        refill(self.parts.replay, self.journal, held)
+
     def _restore_lanes(self, episodes: list[int], lengths: list[int]) -> None:
-        rows = self.journal.read(self.env_step - max(lengths), self.env_step)
+        held = self.config.given_transitions + self.env_step
+        rows = self.journal.read(held - max(lengths), held)
         views = self.parts.layout.views(torch.from_numpy(rows))
         actions, observations = views.action.numpy(), views.observation.numpy()
         total = len(rows)
@@ -346,7 +367,7 @@ def _train(config: RunConfig, folder: RunFolder, quiet: bool) -> int:
     training: Training | None = None
     try:
         training = Training(config, folder, quiet)
-        with _signals(training):
+        with listening(partial(setattr, training, "signal")):
             training.run()
         return 0
     except Interrupted as stop:
@@ -368,18 +389,3 @@ def _note_failure(folder: RunFolder, training: Training | None, error: Exception
         folder.write_status("failed", counts, f"{type(error).__name__}: {error}")
     except OSError:
         return  # The disk that made the run fail is likely the one that would hold the status.
-
-
-@contextmanager
-def _signals(training: Training) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set a flag that the loop reads between steps."""
-
-    def ask(number: int, frame: object) -> None:
-        training.signal = number
-
-    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

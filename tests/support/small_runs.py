@@ -51,9 +51,13 @@ def train(
 
 
 def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
+    return start_command("train", *SMALL, *REMEDIES, *arguments, "--out", str(out))
+
+
+def start_command(*arguments: str) -> subprocess.Popen[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        command("train", *SMALL, *REMEDIES, *arguments, "--out", str(out)),
+        command(*arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,0 +1,216 @@
+"""Forks: runs that share the history of another up to a kept checkpoint and differ from then on.
+
+A fork's folder is complete in itself: the journal, the rows of the CSVs and the checkpoint up to
+the fork are copied, so that the parent may be moved, deleted or go on.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from primacy.plasticity.remedies import describe
+from primacy.replay.journal import Journal
+from primacy.runs import checkpoint as checkpoints
+from primacy.runs.assembly import Parts, assemble, remedies
+from primacy.runs.checkpoint import Checkpoint
+from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
+from primacy.runs.errors import UserError
+from primacy.runs.folder import RunFolder, read_json
+from primacy.runs.tables import COLUMNS, Tables
+
+FIXED = ("agent", "task", "action_repeat", "prime_updates", "prime_transitions")
+"""Settings of the shared history: a fork cannot differ in them."""
+
+LOG = "log.txt"
+
+
+def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
+    """Make `out` a run of `config` that stands where `parent` stood at env step `at`.
+
+    State of remedies that both have in common is taken over. Others start here: a tortoise where
+    the hare is; an anchor of L2-init at the initial weights.
+
+    Raises:
+        UserError: no such checkpoint, settings that cannot differ, another architecture, or an
+            `out` that is another run.
+    """
+    old = read(parent)
+    found = kept(parent, at)
+    lanes = _lanes(old, config, at)
+    record = {"parent": str(parent.resolve()), "at": at, "seeds": list(config.seeds)}
+    if (out / "config.json").exists():
+        check_same(out, "fork", record)
+        return
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"fork": record})
+    try:
+        _fill(folder, parent, found, config, lanes)
+    finally:
+        folder.close()
+    publish(part, out)
+
+
+def publish(part: Path, out: Path) -> None:
+    """Give a finished folder its name, in one step; the log of a sweep may lie there already."""
+    if out.exists():
+        others = [path for path in out.iterdir() if path.name != LOG]
+        if others:
+            raise UserError(f"{out} is not empty: it holds {others[0].name}", "use another --out")
+        if (out / LOG).exists():
+            os.replace(out / LOG, part / LOG)
+        out.rmdir()
+    os.replace(part, out)
+
+
+def kept(parent: Path, at: int) -> Checkpoint:
+    """The checkpoint of an env step; raises UserError where it is not kept, or damaged."""
+    steps = checkpoints.steps(parent / "checkpoints")
+    if at not in steps:
+        near = sorted(sorted(steps, key=lambda step: abs(step - at))[:3])
+        raise UserError(
+            f"{parent} keeps no checkpoint of env step {at:,}",
+            f"the nearest kept are {', '.join(f'{step:,}' for step in near) or 'none'}; "
+            "--keep-checkpoints every=N keeps more",
+        )
+    try:
+        return checkpoints.read(parent / "checkpoints", at)
+    except ValueError as error:
+        raise UserError(
+            f"checkpoint {at:,} of {parent} is damaged ({error})", "fork at another one"
+        ) from error
+
+
+def _lanes(old: RunConfig, new: RunConfig, at: int) -> list[int]:
+    """The parent's lanes that the fork goes on with; refuses settings that cannot differ."""
+    differ = [name for name in FIXED if getattr(old, name) != getattr(new, name)]
+    if differ:
+        name = differ[0]
+        raise UserError(
+            f"a fork has the {name.replace('_', ' ')} of its parent, {getattr(old, name)}, "
+            f"not {getattr(new, name)}",
+            "leave that option out, or start a run of its own with `primacy train`",
+        )
+    if new.env_steps <= at:
+        raise UserError(
+            f"--env-steps {new.env_steps} ends before the fork, at env step {at}",
+            "raise --env-steps, or fork earlier",
+        )
+    lanes = [old.seeds.index(seed) for seed in new.seeds if seed in old.seeds]
+    if len(lanes) < len(new.seeds) or lanes != sorted(lanes):
+        raise UserError(
+            f"--seeds {' '.join(map(str, new.seeds))}: the parent has "
+            f"{' '.join(map(str, old.seeds))}, in this order",
+            "give some of the parent's seeds, or leave --seeds out",
+        )
+    return lanes
+
+
+def check_same(out: Path, kind: str, record: dict[str, Any]) -> None:
+    """Raises UserError unless the run in `out` began as this fork or transplant.
+
+    The parent may have been moved: its path is not compared.
+    """
+    stored = read_json(out / "config.json").get(kind)
+    if stored is None or stored | {"parent": ""} != record | {"parent": ""}:
+        raise UserError(f"{out} is not this {kind} but another run", "use another --out")
+
+
+def _fill(
+    folder: RunFolder, parent: Path, found: Checkpoint, config: RunConfig, lanes: Sequence[int]
+) -> None:
+    parts = assemble(config, lambda line: None)
+    restore(parts, found, read(parent), lanes)
+    journal = Journal.open(parent / "journal")
+    copy_journal(journal, folder.path / "journal", lanes, config.seeds, found.env_step)
+    rows = copy_tables(parent, folder.path, found.numbers["rows"], config.seeds)
+    tables = Tables(folder.path)
+    gradient_step = found.numbers["gradient_step"]
+    detail = f"{parent.name} at {found.env_step}"
+    tables.events.add(-1, found.env_step, gradient_step, "fork", detail)
+    rows["events"] = tables.events.sync()
+    tables.close()
+    parts.lanes.close()
+    numbers = found.numbers | {"rows": rows}
+    for name in ("episodes", "lengths", "frozen"):
+        numbers[name] = [found.numbers[name][lane] for lane in lanes]
+    tensors = {f"agent/{k}": v for k, v in parts.agent.state().items()}
+    tensors |= {f"chain/{k}": v for k, v in parts.chain.state_dict().items()}
+    checkpoints.write(folder.path / "checkpoints", Checkpoint(found.env_step, tensors, numbers))
+
+
+def copy_journal(
+    source: Journal, folder: Path, lanes: Sequence[int], seeds: Sequence[int], until: int
+) -> None:
+    """The first `until` env steps of some lanes as a journal of its own."""
+    target = Journal(folder, source.layout, seeds, source.segment_steps)
+    for rows in source.chunks(0, until):
+        for row in rows[:, list(lanes)]:
+            target.append(row)
+    target.sync()
+    target.close()
+
+
+def copy_tables(
+    source: Path, target: Path, lengths: dict[str, int], seeds: Sequence[int]
+) -> dict[str, int]:
+    """The rows of `seeds` among the first bytes of each CSV; returns the lengths in bytes."""
+    wanted = {str(seed).encode() for seed in (*seeds, -1)}
+    found = {}
+    for name, length in lengths.items():
+        header, *lines = (source / f"{name}.csv").read_bytes()[:length].splitlines(keepends=True)
+        if COLUMNS[name].startswith("seed "):
+            lines = [line for line in lines if line.partition(b",")[0] in wanted]
+        content = b"".join([header, *lines])
+        (target / f"{name}.csv").write_bytes(content)
+        found[name] = len(content)
+    return found
+
+
+def restore(parts: Parts, found: Checkpoint, old: RunConfig, lanes: Sequence[int]) -> None:
+    """Agent and remedies as they were, in the lanes that go on."""
+    own = parts.agent.state()
+    theirs = {k[6:]: v for k, v in found.tensors.items() if k.startswith("agent/")}
+    for name, value in own.items():
+        _take(name, value, theirs.get(name), lanes)
+    if unused := sorted(theirs.keys() - own.keys()):
+        raise _other_architecture(unused[0])
+    everything = torch.ones(len(lanes), dtype=torch.bool, device=parts.agent.device)
+    changed = {
+        name: everything
+        for network in parts.chain.networks.values()
+        for name, _, _, _ in network.parameters()
+    }
+    known = {describe(remedy): index for index, remedy in enumerate(remedies(old))}
+    for remedy, state in zip(parts.chain.remedies, parts.chain.state, strict=True):
+        before = known.get(describe(remedy))
+        if before is not None:
+            for name, value in state.items():
+                _take(name, value, found.tensors.get(f"chain/{before}/{name}"), lanes)
+        elif hasattr(remedy, "follow"):
+            remedy.follow(parts.chain.networks, state, changed, False)
+
+
+def _take(name: str, value: Tensor, source: Tensor | None, lanes: Sequence[int]) -> None:
+    """Copy some lanes of a tensor; the seed axis is the one in which the two differ."""
+    if source is None or source.ndim != value.ndim:
+        raise _other_architecture(name)
+    axes = [a for a in range(value.ndim) if value.shape[a] != source.shape[a]]
+    chosen = source
+    if len(axes) == 1 and value.shape[axes[0]] == len(lanes) > 0:
+        chosen = source.index_select(axes[0], torch.tensor(lanes))
+    if chosen.shape != value.shape:
+        raise _other_architecture(name)
+    value.copy_(chosen)
+
+
+def _other_architecture(name: str) -> UserError:
+    return UserError(
+        f"a fork keeps the architecture of its parent: {name} differs",
+        "leave --hidden-sizes, --critics and build-time remedies (crelu, layer-norm) as they were",
+    )

@@ -1,0 +1,147 @@
+"""Transplants: a fresh run that begins with what another one has, its experience or its networks.
+
+Do the data suffice, or is the network to blame? A fresh agent on the experience of an old one tells
+(Nikishin et al. 2022, section 3); an old agent without its experience is the reverse.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from primacy.replay.journal import Journal
+from primacy.replay.layout import Layout
+from primacy.runs import checkpoint as checkpoints
+from primacy.runs.assembly import assemble
+from primacy.runs.checkpoint import Checkpoint
+from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
+from primacy.runs.errors import UserError
+from primacy.runs.folder import RunFolder
+from primacy.runs.fork import check_same, copy_journal, kept, publish, restore
+from primacy.runs.tables import Tables
+
+
+def available(source: Path, first: int | None) -> int:
+    """How many transitions per seed of `source` are taken: the `first` ones, or all.
+
+    Raises UserError where it holds fewer.
+    """
+    held = len(Journal.open(source / "journal"))
+    count = held if first is None else first
+    if not 0 < count <= held:
+        raise UserError(
+            f"{source} holds {held:,} transitions per seed, not {count:,}",
+            "lower --first, or let that run go on",
+        )
+    return count
+
+
+def experience(source: Path, config: RunConfig, out: Path) -> None:
+    """Make `out` a run of `config` with `config.given_transitions` of `source` in its replay.
+
+    Raises:
+        UserError: other sizes, or seeds that cannot be matched.
+    """
+    lanes = _lanes(read(source), config)
+    journal = Journal.open(source / "journal")
+    count = config.given_transitions
+    record = _record(source, config, "experience")
+    if (out / "config.json").exists():
+        check_same(out, "transplant", record)
+        return
+    part = _begin(out)
+    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"transplant": record})
+    try:
+        parts = assemble(config, lambda line: None)
+        parts.lanes.close()
+        _check_sizes(source, journal.layout, parts.layout)
+        copy_journal(journal, part / "journal", lanes, config.seeds, count)
+        _note(part, f"{count} transitions of {source.name}")
+    finally:
+        folder.close()
+    publish(part, out)
+
+
+def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None:
+    """Make `out` a run of `config` that begins with the agent of `source` and an empty replay.
+
+    Args:
+        at: env step of the checkpoint; None for the newest.
+
+    Raises:
+        UserError: no such checkpoint, another architecture, or seeds that cannot be matched.
+    """
+    old = read(source)
+    lanes = _lanes(old, config)
+    steps = checkpoints.steps(source / "checkpoints")
+    found = kept(source, at if at is not None else max(steps, default=0))
+    record = _record(source, config, "networks") | {"at": found.env_step}
+    if (out / "config.json").exists():
+        check_same(out, "transplant", record)
+        return
+    part = _begin(out)
+    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"transplant": record})
+    try:
+        parts = assemble(config, lambda line: None)
+        parts.lanes.close()
+        restore(parts, found, old, lanes)
+        rows = _note(part, f"networks of {source.name} at {found.env_step}")
+        numbers = {
+            "gradient_step": 0,
+            "episodes": [0] * len(lanes),
+            "lengths": [0] * len(lanes),
+            "frozen": [found.numbers["frozen"][lane] for lane in lanes],
+            "claimed": -1,
+            "rows": rows,
+        }
+        tensors = {f"agent/{k}": v for k, v in parts.agent.state().items()}
+        tensors |= {f"chain/{k}": v for k, v in parts.chain.state_dict().items()}
+        checkpoints.write(part / "checkpoints", Checkpoint(0, tensors, numbers))
+    finally:
+        folder.close()
+    publish(part, out)
+
+
+def _lanes(old: RunConfig, new: RunConfig) -> list[int]:
+    """Which of the source's lanes each seed begins with: its own, or that in its place."""
+    if set(new.seeds) <= set(old.seeds):
+        return [old.seeds.index(seed) for seed in new.seeds]
+    if len(new.seeds) == len(old.seeds):
+        return list(range(len(new.seeds)))
+    raise UserError(
+        f"--seeds {' '.join(map(str, new.seeds))} cannot be matched with the source's "
+        f"{' '.join(map(str, old.seeds))}",
+        "give some of the source's seeds, or as many as it has",
+    )
+
+
+def _record(source: Path, config: RunConfig, what: str) -> dict[str, Any]:
+    return {
+        "parent": str(source.resolve()),
+        "what": what,
+        "at": config.given_transitions,
+        "seeds": list(config.seeds),
+    }
+
+
+def _begin(out: Path) -> Path:
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    return part
+
+
+def _check_sizes(source: Path, theirs: Layout, ours: Layout) -> None:
+    if theirs != ours:
+        raise UserError(
+            f"{source} has observations of {theirs.observation_size} and actions of "
+            f"{theirs.action_size} numbers, this task has {ours.observation_size} and "
+            f"{ours.action_size}",
+            "transplant between runs of one task, or of tasks with equal sizes",
+        )
+
+
+def _note(part: Path, text: str) -> dict[str, int]:
+    tables = Tables(part)
+    tables.events.add(-1, 0, 0, "transplant", text)
+    rows = tables.sync()
+    tables.close()
+    return rows
