@@ -11,7 +11,10 @@ from primacy.runs.errors import UserError
 if TYPE_CHECKING:
     from primacy.runs.report_page import Report
 
-EXTRA = ("pandas", "altair", "vl_convert", "jinja2")
+EXTRA = ("pandas", "vl_convert", "jinja2")
+
+FILES = {"Aggregates": "aggregates", "Differences": "differences", "Tasks": "per_task"}
+"""Table people read -> its name in OUTPUT/tables/, as Markdown and LaTeX."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class ReportOptions:
     folders: tuple[Path, ...]
     """Run folders, or folders that hold run folders at any depth."""
     output: Path
-    """Folder for index.html, report.md, the CSV tables and figures/; made if it does not exist."""
+    """Folder for index.html, report.md, CSV tables, tables/ (Markdown, LaTeX) and figures/ (SVG,
+    PNG); made if it does not exist."""
     title: str = "Primacy report"
     """Heading of the page."""
     baseline: str = ""
@@ -84,7 +88,8 @@ def _check(options: ReportOptions) -> None:
 def _prepare(output: Path) -> None:
     """Find out that nothing can be written before all is computed."""
     try:
-        (output / "figures").mkdir(parents=True, exist_ok=True)
+        for name in ("figures", "tables"):
+            (output / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(output, error) from error
 
@@ -97,17 +102,25 @@ def _unwritable(output: Path, error: OSError) -> UserError:
 
 
 def _write(report: "Report", output: Path) -> Path:
-    from primacy.runs.report_figures import write
+    from primacy.runs.report_drawing import drawing, write
+    from primacy.runs.report_formats import DECIMALS, markdown, wide_tables, write_csv
+    from primacy.runs.report_latex import latex_tables
     from primacy.runs.report_page import html, report_markdown
     from primacy.runs.report_panels import styles
-    from primacy.runs.report_tables import COLUMNS, write_csv
+    from primacy.runs.report_tables import COLUMNS
+    from primacy.runs.report_words import method
 
     looks = styles(report.study)
     for section in report.figures.values():
         for figure in section:
-            write(figure, looks, output / "figures")
+            write(drawing(figure, looks), output / "figures")
     for name, columns in COLUMNS.items():
         write_csv(output / f"{name}.csv", columns, getattr(report.numbers, name))
+    for title, rows in wide_tables(report.numbers).items():
+        path = output / "tables" / f"{FILES[title]}.md"
+        path.write_text(markdown(rows, DECIMALS.get(title, 3)), encoding="utf-8")
+    for name, text in latex_tables(report.numbers, method(report.bootstrap)).items():
+        (output / "tables" / f"{name}.tex").write_text(text, encoding="utf-8")
     (output / "report.md").write_text(report_markdown(report), encoding="utf-8")
     page = output / "index.html"
     page.write_text(html(report), encoding="utf-8")

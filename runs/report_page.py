@@ -8,25 +8,29 @@ from itertools import count
 from typing import Any
 
 from primacy import __version__
-from primacy.runs.report_figures import CONFIG, Figure, Group
-from primacy.runs.report_panels import Style, styles
-from primacy.runs.report_settings import commands, settings
-from primacy.runs.report_study import Study
-from primacy.runs.report_tables import (
+from primacy.runs.report_drawing import CONFIG, Figure, Group
+from primacy.runs.report_formats import (
+    DECIMALS,
     Interval,
-    Numbers,
-    Row,
     exact,
     markdown,
     plain_text,
     shown,
+    side_tables,
     wide_tables,
 )
-from primacy.runs.report_words import caveats, findings, method, value_findings
+from primacy.runs.report_panels import Panel, Style, styles
+from primacy.runs.report_settings import commands, settings
+from primacy.runs.report_study import Study
+from primacy.runs.report_tables import COLUMNS, Numbers, Row
+from primacy.runs.report_words import basis, caveats, findings, method, value_findings
 from primacy.runs.statistics import Bootstrap
 
-DECIMALS = {"Aggregates": 3, "Differences": 3, "Tasks": 1}
-"""Of each table's numbers."""
+LIBRARY = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
+"""What the page takes from the bundled library."""
+
+FEW_TASKS = 5
+"""Below this many tasks aggregates are unstable, and the page shows the tasks first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +72,15 @@ def html(report: Report) -> str:
 
     templates = files("primacy.runs") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    charts: dict[str, dict[str, Any]] = {}
+    charts: dict[str, Panel] = {}
     first, more = findings(report.numbers)
     numbering = count()
     sections = {
         section: [_figure(figure, report, charts, numbering) for figure in drawn]
         for section, drawn in report.figures.items()
     }
+    labels = {condition.name: condition.label for condition in report.study.conditions}
+    tables = wide_tables(report.numbers) | side_tables(report.numbers)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
         report=report,
         first=first,
@@ -82,15 +88,18 @@ def html(report: Report) -> str:
         values=value_findings(report.study),
         caveats=caveats(report.study, report.bootstrap),
         method=method(report.bootstrap),
+        basis=[basis(e, report.bootstrap) for e in report.study.experiments],
+        tasks_first=all(len(e.tasks) < FEW_TASKS for e in report.study.experiments),
         sections=sections,
-        tables={t: _table(t, rows) for t, rows in wide_tables(report.numbers).items()},
+        tables={title: _table(title, rows) for title, rows in tables.items()},
         settings=[(e, settings(e)) for e in report.study.experiments],
         commands=commands(report.study),
         style=(templates / "report.css").read_text("utf-8"),
         script=(templates / "report.js").read_text("utf-8"),
-        library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
+        library=vl_convert.javascript_bundle(LIBRARY),
         version=__version__,
-        data=_inert({"charts": charts, "config": CONFIG}),
+        data=_inert({"charts": charts, "config": CONFIG, "labels": labels}),
+        files=list(COLUMNS),
     )
 
 
@@ -101,42 +110,49 @@ def _inert(document: Any) -> str:
 
 
 def _figure(
-    figure: Figure, report: Report, charts: dict[str, dict[str, Any]], numbering: Iterator[int]
+    figure: Figure, report: Report, charts: dict[str, Panel], numbering: Iterator[int]
 ) -> dict[str, Any]:
     looks = styles(report.study)
-    return {
-        "name": figure.name,
-        "groups": [_group(g, looks, charts, numbering) for g in figure.groups],
-    }
+    groups = [_group(g, looks, charts, numbering) for g in figure.groups]
+    legends = [group["legend"] for group in groups]
+    shared = legends[0] if len(groups) > 2 and legends.count(legends[0]) == len(groups) else []
+    return {"name": figure.name, "groups": groups, "legend": shared}
 
 
 def _group(
-    group: Group,
-    looks: dict[str, Style],
-    charts: dict[str, dict[str, Any]],
-    numbering: Iterator[int],
+    group: Group, looks: dict[str, Style], charts: dict[str, Panel], numbering: Iterator[int]
 ) -> dict[str, Any]:
     panels = []
     for panel in group.panels:
-        panels.append(f"chart-{next(numbering)}")
-        charts[panels[-1]] = interactive(panel)
+        name = f"chart-{next(numbering)}"
+        charts[name] = interactive(panel)
+        panels.append((name, _height(panel)))
     legend = [
         (c.name, looks[c.name], ", ".join(c.remedies) or "no remedy") for c in group.conditions
     ]
     return {"title": group.title, "caption": group.caption, "panels": panels, "legend": legend}
 
 
-def interactive(specification: dict[str, Any]) -> dict[str, Any]:
+def _height(panel: Panel) -> int:
+    """Pixels to keep free until the panel is drawn, so that the page does not jump."""
+    height = panel["height"]
+    if isinstance(height, dict):
+        height = height["step"] * (panel["data"]["values"].count("\n") - 1)
+    return height + (60 if panel.get("title") else 40)
+
+
+def interactive(panel: Panel) -> Panel:
     """A panel for the page: as wide as its place, its conditions hidden on demand."""
-    hidden = {"filter": "indexof(hidden, datum.c) < 0"}
+    hidden = {"filter": "indexof(hidden, datum.c) < 0 && indexof(hidden, datum.d) < 0"}
     layers = [
         {**layer, "transform": [*layer.get("transform", []), hidden]}
-        if "color" in layer.get("encoding", {})
+        if "data" in layer and "color" in layer["encoding"]
         else layer
-        for layer in specification["layer"]
+        for layer in panel["layer"]
     ]
     return {
-        **specification,
+        **panel,
+        "transform": [*panel["transform"], hidden],
         "layer": layers,
         "width": "container",
         "autosize": {"type": "fit-x", "contains": "padding"},
@@ -147,7 +163,7 @@ def interactive(specification: dict[str, Any]) -> dict[str, Any]:
 
 def _table(title: str, rows: list[Row]) -> dict[str, Any]:
     """Headings, and each cell as parts (text, exact number or None)."""
-    digits = DECIMALS[title]
+    digits = DECIMALS.get(title, 3)
     return {
         "columns": list(rows[0]) if rows else [],
         "rows": [[_parts(value, digits) for value in row.values()] for row in rows],
@@ -173,7 +189,7 @@ def report_markdown(report: Report) -> str:
         parts += ["## Note", _bullets(report.notes)]
     parts += [f"![{figure.name}](figures/{figure.name}.png)" for figure in drawn[:1]]
     for title, rows in wide_tables(report.numbers).items():
-        parts += [f"## {title}", markdown(rows, DECIMALS[title])]
+        parts += [f"## {title}", markdown(rows, DECIMALS.get(title, 3))]
     parts += [f"Intervals: {method(report.bootstrap)}.", "## Read with care"]
     return "\n\n".join([*parts, _bullets(caveats(report.study, report.bootstrap))]) + "\n"
 

@@ -1,12 +1,14 @@
 """The report in sentences: what was found, what it rests on, and what it does not show."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from primacy.runs.report_comparisons import Comparison, replay_ratio
 from primacy.runs.report_diagnostics import value_cap, value_peak
+from primacy.runs.report_formats import shown
 from primacy.runs.report_labels import plain, remedy_names, varied
 from primacy.runs.report_study import MAXIMUM_RETURN, Condition, Experiment, Study
-from primacy.runs.report_tables import Comparison, Numbers, Row, shown
+from primacy.runs.report_tables import Numbers, Row
 from primacy.runs.statistics import Bootstrap
 
 SELECTION = (
@@ -138,7 +140,15 @@ def basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     until = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
     names = task or (tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks")
-    return f"{names}: {many} seeds, env step {until}, {method(bootstrap)}."
+    said = [f"{many} seeds", f"env step {until}", *_ratios(experiment, tasks), method(bootstrap)]
+    return f"{names}: {', '.join(said)}."
+
+
+def _ratios(experiment: Experiment, tasks: Sequence[str]) -> Iterable[str]:
+    run = [c for t in tasks for c in experiment.on(t) if c.config("replay_ratio") is not None]
+    ratios = sorted({replay_ratio(c): str(c.config("replay_ratio")) for c in run}.items())
+    if ratios:
+        yield f"replay ratio {' and '.join(text for _, text in ratios)}"
 
 
 def method(bootstrap: Bootstrap) -> str:
