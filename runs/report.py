@@ -102,18 +102,18 @@ def _unwritable(output: Path, error: OSError) -> UserError:
 
 
 def _write(report: "Report", output: Path) -> Path:
-    from primacy.runs.report_drawing import drawing, write
+    from primacy.runs.report_drawing import drawing
     from primacy.runs.report_formats import DECIMALS, markdown, wide_tables, write_csv
     from primacy.runs.report_latex import latex_tables
     from primacy.runs.report_page import html, report_markdown
     from primacy.runs.report_panels import styles
     from primacy.runs.report_tables import COLUMNS
     from primacy.runs.report_words import method
+    from primacy.runs.report_worker import Workers
 
     looks = styles(report.study)
-    for section in report.figures.values():
-        for figure in section:
-            write(drawing(figure, looks), output / "figures")
+    drawn = [figure for section in report.figures.values() for figure in section]
+    workers = Workers([drawing(figure, looks) for figure in drawn], output / "figures")
     for name, columns in COLUMNS.items():
         write_csv(output / f"{name}.csv", columns, getattr(report.numbers, name))
     for title, rows in wide_tables(report.numbers).items():
@@ -124,4 +124,5 @@ def _write(report: "Report", output: Path) -> Path:
     (output / "report.md").write_text(report_markdown(report), encoding="utf-8")
     page = output / "index.html"
     page.write_text(html(report), encoding="utf-8")
+    workers.wait()
     return page

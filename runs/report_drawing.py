@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from primacy.runs.report_panels import Brush, Panel, Style, legend_panel
 from primacy.runs.report_study import Condition
 from primacy.runs.report_tables import Numbers
+from primacy.runs.report_worker import Drawing
 from primacy.runs.statistics import Bootstrap
 
 CONFIG: dict[str, Any] = {
@@ -95,23 +95,17 @@ def specification(figure: Figure, looks: dict[str, Style]) -> dict[str, Any]:
 
 
 def still(panel: Panel) -> Panel:
-    """A panel without the invisible marks that only hovering needs: most of a drawing's size."""
-    seen = [layer for layer in panel["layer"] if layer["mark"].get("opacity", 1) != 0]
+    """A panel without what only hovering needs: invisible marks are most of a drawing's size."""
+    seen = [
+        {**layer, "encoding": {k: v for k, v in layer["encoding"].items() if k != "tooltip"}}
+        for layer in panel["layer"]
+        if layer["mark"].get("opacity", 1) != 0
+    ]
     kept = {name: value for name, value in panel.items() if name != "usermeta"}
     return kept | {"layer": seen}
 
 
-def drawing(figure: Figure, looks: dict[str, Style]) -> tuple[str, str, float]:
-    """Name, specification as JSON, and pixels per point of the PNG: two unless it is a poster."""
+def drawing(figure: Figure, looks: dict[str, Style]) -> Drawing:
+    """The figure for a worker; two pixels a point unless it is a poster."""
     scale = 2.0 if sum(len(group.panels) for group in figure.groups) <= 12 else 1.0
     return figure.name, json.dumps(specification(figure, looks)), scale
-
-
-def write(one: tuple[str, str, float], folder: Path) -> None:
-    """FOLDER/NAME.svg and FOLDER/NAME.png of a `drawing`."""
-    import vl_convert
-
-    name, text, scale = one
-    picture = vl_convert.vegalite_to_svg(text)
-    (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
-    (folder / f"{name}.png").write_bytes(vl_convert.svg_to_png(picture, scale=scale))

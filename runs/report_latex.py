@@ -40,7 +40,7 @@ def escaped(text: str) -> str:
 
 
 def latex_tables(numbers: Numbers, note: str) -> dict[str, str]:
-    """File name without suffix -> a whole table environment; `note` says how intervals were made."""
+    """File name without suffix -> a whole table environment; `note`: how intervals were made."""
     tables, note = wide_tables(numbers), f"In brackets: {note}. Nothing is in bold."
     return {
         "aggregates": latex(tables["Aggregates"], f"Aggregates of return / 1000. {note}", 3),
