@@ -31,8 +31,10 @@ class ReportOptions:
     baseline: str = ""
     """Label of a condition to compare every other one with; by default conditions that differ only
     in remedies, in priming or in replay ratio are compared."""
-    interval: Literal["calibrated", "percentile"] = "calibrated"
+    interval: Literal["calibrated", "percentile", "bca", "basic", "studentised"] = "calibrated"
     """95% interval: calibrated covers 95% with few seeds too; percentile is rliable's."""
+    resample: Literal["runs", "tasks", "both"] = "runs"
+    """What the intervals are about: new seeds on these tasks, other tasks, or both."""
     resamples: int = 2000
     """Bootstrap resamples; 50000 for numbers in a paper."""
     bootstrap_seed: int = 0
@@ -55,7 +57,9 @@ def run(options: ReportOptions) -> int:
     from primacy.runs.results import read_runs
     from primacy.runs.statistics import Bootstrap
 
-    bootstrap = Bootstrap(options.interval, options.resamples, options.bootstrap_seed)
+    bootstrap = Bootstrap(
+        options.interval, options.resamples, options.bootstrap_seed, options.resample
+    )
     read = study(read_runs(options.folders))
     found = numbers(read, bootstrap, options.baseline)
     report = Report(options.title, read, found, figures(read, found, bootstrap), bootstrap)

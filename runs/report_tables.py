@@ -16,12 +16,15 @@ from primacy.runs.statistics import (
     Bootstrap,
     Estimate,
     Scores,
+    area_under_curve,
     difference,
     estimate,
     evaluate,
+    improvement,
+    per_task,
+    profile,
     shared_tasks,
 )
-from primacy.runs.statistics_pending import area_under_curve, improvement, per_task, profile
 
 Row = dict[str, Any]
 

@@ -15,10 +15,17 @@ SELECTION = (
     "If settings were chosen on the seeds reported here, the numbers are favoured by that choice; "
     "only fresh seeds tell. This report cannot know."
 )
-SCOPE = (
-    "Intervals are about new seeds on these tasks, not about new tasks. Whether two intervals "
-    "overlap is not a test: read the interval of the difference."
-)
+RESAMPLED = {
+    "runs": "seeds within tasks",
+    "tasks": "tasks",
+    "both": "tasks and of seeds within them",
+}
+SCOPES = {
+    "runs": "Intervals are about new seeds on these tasks, not about new tasks.",
+    "tasks": "Intervals of aggregates are about other tasks, not about new seeds.",
+    "both": "Intervals of aggregates are about new seeds on other tasks.",
+}
+OVERLAP = "Whether two intervals overlap is not a test: read the interval of the difference."
 WIDENING = (
     "Calibrated intervals are bootstrap percentile intervals, widened about the value by "
     "sqrt(n/(n-1)) t/1.96 for n seeds: plain ones are too narrow with few seeds."
@@ -154,8 +161,8 @@ def _ratios(experiment: Experiment, tasks: Sequence[str]) -> Iterable[str]:
 def method(bootstrap: Bootstrap) -> str:
     """How intervals were made."""
     return (
-        f"95% {bootstrap.interval} intervals, {bootstrap.resamples:,} resamples of seeds within "
-        f"tasks (bootstrap seed {bootstrap.seed})"
+        f"95% {bootstrap.interval} intervals, {bootstrap.resamples:,} resamples of "
+        f"{RESAMPLED[bootstrap.resample]} (bootstrap seed {bootstrap.seed})"
     )
 
 
@@ -175,7 +182,7 @@ def caveats(study: Study, bootstrap: Bootstrap) -> list[str]:
         )
     said += [
         SELECTION,
-        SCOPE,
+        f"{SCOPES[bootstrap.resample]} {OVERLAP}",
         "A score at a fixed step also depends on the distance from the last reset.",
     ]
     return said

@@ -121,13 +121,13 @@ def test_jackknife_acceleration_comes_from_counts():
 
 def test_calibration_of_the_iqm():
     given_scores = scores(A)
-    winsorised = AGGREGATES["iqm"].drive(given_scores, given_scores.values[:, 0])
+    winsorised = AGGREGATES["iqm"].drive(given_scores.design, given_scores.values)
     assert (winsorised.min(), winsorised.max()) == (0.3, 1.1)
     variances = [part.var(ddof=1) for part in np.split(winsorised, 3)]
     assert variances == pytest.approx([0, 0.04, 0.1633333333], abs=1e-10)
     assert np.sqrt(3 * sum(variances)) / 5 == pytest.approx(0.1562049935, abs=1e-10)
     assert student_quantile(np.array(2.924165029)) == pytest.approx(3.229650409, abs=1e-8)
-    factor = calibration([(given_scores, winsorised[:, None])])
+    factor = calibration([(given_scores, winsorised)])
     assert factor == pytest.approx(2.018111110, abs=1e-8)
 
 
