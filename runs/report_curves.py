@@ -34,6 +34,8 @@ class Axes(NamedTuple):
     """Ends of the x axis; None: fitted."""
     limits: tuple[float, float] | None = None
     """Ends of the y axis; None: fitted, on a log scale where values diverge."""
+    x_format: str = "~s"
+    """Of the numbers along x."""
 
 
 def curve_panel(
@@ -59,7 +61,7 @@ def curve_panel(
         max((p[1] for p in points), default=1),
     )
     x_scale = {"domain": list(xs), "zero": False, "nice": False}
-    x = number("x", title=axes.x_title, scale=x_scale, axis={"format": "~s"})
+    x = number("x", title=axes.x_title, scale=x_scale, axis={"format": axes.x_format})
     y = number("y", title=axes.y_title, scale=y_scale, axis=y_axis)
     ends = {"y": number("low"), "y2": {"field": "high"}}
     # Clipping costs half the time of a PNG, and few panels have anything to clip.

@@ -116,6 +116,7 @@ def profiles(experiment: Experiment, canvas: Canvas) -> Iterable[Group]:
         "threshold of return / 1000",
         "share of runs that score more",
         limits=(0.0, 1.0),
+        x_format="~g",
     )
     panel = curve_panel(
         Brush(canvas.looks, conditions),

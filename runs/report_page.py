@@ -23,11 +23,8 @@ from primacy.runs.report_panels import Panel, Style, styles
 from primacy.runs.report_settings import commands, settings
 from primacy.runs.report_study import Study
 from primacy.runs.report_tables import COLUMNS, Numbers, Row
-from primacy.runs.report_words import basis, caveats, findings, method, value_findings
+from primacy.runs.report_words import basis, caveats, findings, method, size, value_findings
 from primacy.runs.statistics import Bootstrap
-
-LIBRARY = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
-"""What the page takes from the bundled library."""
 
 FEW_TASKS = 5
 """Below this many tasks aggregates are unstable, and the page shows the tasks first."""
@@ -89,6 +86,7 @@ def html(report: Report) -> str:
         caveats=caveats(report.study, report.bootstrap),
         method=method(report.bootstrap),
         basis=[basis(e, report.bootstrap) for e in report.study.experiments],
+        sizes=[f"{size(e)}." for e in report.study.experiments],
         tasks_first=all(len(e.tasks) < FEW_TASKS for e in report.study.experiments),
         sections=sections,
         tables={title: _table(title, rows) for title, rows in tables.items()},
@@ -96,7 +94,7 @@ def html(report: Report) -> str:
         commands=commands(report.study),
         style=(templates / "report.css").read_text("utf-8"),
         script=(templates / "report.js").read_text("utf-8"),
-        library=vl_convert.javascript_bundle(LIBRARY),
+        library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
         version=__version__,
         data=_inert({"charts": charts, "config": CONFIG, "labels": labels}),
         files=list(COLUMNS),

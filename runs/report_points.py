@@ -37,13 +37,13 @@ def interval_panel(
     row = word("c", axis=None, scale={"domain": brush.names})
     layers = _bars(brush, row, number("y", title=x_title, scale={"zero": True}))
     place = {"x": {"value": 2}, "y": row, "text": word("condition")}
-    name = mark("text", place, align="left", dy=-14, fontSize=11)
+    name = mark("text", place, align="left", dy=-16, fontSize=11)
     return panel(
         brush,
         inline(POINT, points),
         [*layers, name],
         description=x_title,
-        height={"step": 38},
+        height={"step": 42},
         width=width,
         usermeta=columns(**ENDS | {"y": x_title}),
     )
@@ -63,8 +63,8 @@ def pair_panel(
 
     `between` stands between the two names, `middle` is the value of equal conditions.
     """
-    rows = [(*pair, at) for at, pair in enumerate(pairs)]
-    row = word("row", axis=None, scale={"domain": list(range(len(rows)))})
+    rows = [(*pair, f"p{at}") for at, pair in enumerate(pairs)]
+    row = word("row", axis=None, scale={"domain": [one[-1] for one in rows]})
     scale = {"domain": list(limits), "nice": False} if limits else {"zero": True}
     layers = _bars(brush, row, number("y", title=x_title, scale=scale), pair=True)
     place = {"x": {"value": 2}, "y": row}

@@ -141,14 +141,19 @@ def _large(value: float) -> str:
 
 def basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
     """What the numbers of an experiment rest on: to be said under every figure and table."""
+    return f"{size(experiment, task)}, {method(bootstrap)}."
+
+
+def size(experiment: Experiment, task: str = "") -> str:
+    """Tasks, seeds, env step and replay ratios of an experiment, or of one task of it."""
     tasks = (task,) if task else experiment.tasks
     seeds = sorted({len(c.curves[t].seeds) for t in tasks for c in experiment.on(t)})
     steps = sorted({experiment.steps[t] for t in tasks})
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     until = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
     names = task or (tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks")
-    said = [f"{many} seeds", f"env step {until}", *_ratios(experiment, tasks), method(bootstrap)]
-    return f"{names}: {', '.join(said)}."
+    said = [f"{many} seeds", f"env step {until}", *_ratios(experiment, tasks)]
+    return f"{names}: {', '.join(said)}"
 
 
 def _ratios(experiment: Experiment, tasks: Sequence[str]) -> Iterable[str]:

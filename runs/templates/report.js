@@ -29,10 +29,26 @@ function toggle(name) {
 
 function cell(row, kind, value) {
   const made = row.appendChild(document.createElement(kind));
-  if (kind === "td" && typeof value === "number") {
-    const text = value.toLocaleString("en", { maximumSignificantDigits: 4 });
+  if (kind === "td" && value && Number.isFinite(Number(value))) {
+    const text = Number(value).toLocaleString("en", { maximumSignificantDigits: 6 });
     made.append(Object.assign(document.createElement("data"), { value, textContent: text }));
   } else made.textContent = value ?? "";
+}
+
+// CSV with quoted cells, as the charts hold it.
+function parse(text) {
+  const rows = [];
+  let row = [""];
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const letter = text[at];
+    if (letter === '"' && quoted && text[at + 1] === '"') row[row.length - 1] += text[at++];
+    else if (letter === '"') quoted = !quoted;
+    else if (letter === "," && !quoted) row.push("");
+    else if (letter === "\n" && !quoted) row = (rows.push(row), [""]);
+    else row[row.length - 1] += letter;
+  }
+  return rows;
 }
 
 // The data a chart draws, as a table with the readable names of its conditions.
@@ -51,8 +67,10 @@ function tableOf({ data, usermeta, description, title }) {
     head.lastChild.ariaSort = "none";
   }
   const body = table.createTBody();
-  for (const read of vega.read(data.values, { type: "csv", parse: "auto" })) {
+  const [columns, ...rows] = parse(data.values);
+  for (const values of rows) {
     const row = body.insertRow();
+    const read = Object.fromEntries(columns.map((column, at) => [column, values[at]]));
     const named = { ...read, condition: labels[read.c], other: labels[read.d] };
     for (const column of Object.keys(usermeta.columns)) cell(row, "td", named[column]);
   }
