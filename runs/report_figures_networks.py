@@ -44,9 +44,9 @@ def relations(experiment: Experiment, canvas: Canvas) -> Iterable[Group]:
     ]
     point = "the mean over seeds of a condition on a task" if merged else "an agent"
     caption = (
-        f"Each point is {point}: means of its last four measurements and evaluations. Rank "
-        "correlations are of agents, within tasks and then averaged; they have no interval, and a "
-        "condition may cause both."
+        f"Each point is {point}: means of its last four measurements and evaluations; hollow where "
+        "the line of the legend is dashed. Rank correlations are of agents, within tasks and then "
+        "averaged; they have no interval, and a condition may cause both."
     )
     yield Group(experiment.title, panels, conditions, caption, columns=4)
 

@@ -11,7 +11,7 @@ from primacy.runs.report_labels import remedy_names
 from primacy.runs.report_panels import Brush, Panel, Point, thin
 from primacy.runs.report_points import interval_panel, pair_panel
 from primacy.runs.report_study import Condition, Experiment
-from primacy.runs.report_tables import Row
+from primacy.runs.report_tables import NAMES, Row
 from primacy.runs.report_words import basis
 
 TITLES = {
@@ -67,12 +67,12 @@ def differences(experiment: Experiment, canvas: Canvas) -> Iterable[Group]:
     conditions = _evaluated(experiment)
     brush, caption = Brush(canvas.looks, conditions), basis(experiment, canvas.how)
     panels: list[Panel] = []
-    for name, title in TITLES.items():
+    for name in TITLES:
         rows = [row for row in canvas.numbers.differences if row["aggregate"] == name]
         if rows:
             between = [_between(pair, rows) for pair in pairs]
             panels.append(
-                pair_panel(brush, between, x_title=f"difference: {title}", between="minus")
+                pair_panel(brush, between, x_title=f"difference of {NAMES[name]}", between="minus")
             )
     yield Group(experiment.title, panels, conditions, caption, columns=2)
 

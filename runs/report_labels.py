@@ -144,6 +144,7 @@ METRICS = {
     "erank_centred": "effective rank, centred",
     "fau": "fraction of active units",
     "grad_norm": "gradient norm",
+    "mean_q": "mean Q",
     "srank_0.99": "srank at 0.99",
     "stable_rank_fro": "stable rank",
 }

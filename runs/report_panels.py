@@ -117,6 +117,7 @@ class Brush:
 
         self.colour = encoding([s.colour for s in used])
         self.dash = encoding([s.dash for s in used])
+        self.fill = encoding(["transparent" if s.dash == DASHED else s.colour for s in used])
         self.shape = encoding([s.shape for s in used])
 
     def label(self, field: str = "c", name: str = "condition") -> dict[str, Any]:

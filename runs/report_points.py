@@ -96,7 +96,7 @@ def _bars(
     ends = {"x": number("low"), "x2": {"field": "high"}}
     tick = {"shape": "stroke", "angle": 90, "size": 220, "strokeWidth": 3, "opacity": 1}
     return [
-        mark("rule", ends | common, strokeWidth=7, opacity=0.35),
+        mark("rule", ends | common, strokeWidth=7, opacity=0.5),
         mark("point", {"x": x} | common, **tick),
     ]
 
@@ -106,7 +106,7 @@ def scatter_panel(
 ) -> Panel:
     """A point per agent: a diagnostic across, its score up."""
     x_scale, x_axis = scale_of([dot[3] for dot in dots])
-    looks = {"color": brush.colour, "shape": brush.shape}
+    looks = {"stroke": brush.colour, "fill": brush.fill, "shape": brush.shape}
     hover = [
         *tooltip(x=x_title, y=y_title)[:1],
         word("task", title="task"),
@@ -120,7 +120,7 @@ def scatter_panel(
     return panel(
         brush,
         inline(("c", "task", "seed", "x", "y"), dots),
-        [mark("point", place | looks | {"tooltip": hover}, filled=True, size=36, opacity=0.7)],
+        [mark("point", place | looks | {"tooltip": hover}, size=36, opacity=0.75)],
         title={"text": title, "subtitle": subtitle},
         description=f"{y_title} against {x_title}",
         height=170,

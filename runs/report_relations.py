@@ -29,6 +29,10 @@ LAST = 4
 """Measurements averaged, of the diagnostic as of the return: one alone is noisy."""
 
 
+FEWEST = 5
+"""Agents a rank correlation needs: of three, half of all orders correlate at 0.5 or more."""
+
+
 class Relation(NamedTuple):
     """One diagnostic of every agent, and the agent's score."""
 
@@ -94,13 +98,13 @@ def _agents(experiment: Experiment, name: str, task: str) -> "pd.DataFrame":
 def correlation(rows: "pd.DataFrame", by: list[str]) -> float:
     """Spearman's rank correlation of x and y within each group, averaged over groups.
 
-    Groups of fewer than three agents, or in which x or y does not vary, are left out; NaN where
+    Groups of fewer than five agents, or in which x or y does not vary, are left out; NaN where
     none is left.
     """
     found = []
     for _, group in rows.groupby(by, sort=False):
         x, y = (group[name].rank().to_numpy() for name in ("x", "y"))
-        if len(group) >= 3 and np.ptp(x) > 0 and np.ptp(y) > 0:
+        if len(group) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
             found.append(np.corrcoef(x, y)[0, 1])
     return float(np.mean(found)) if found else np.nan
 
