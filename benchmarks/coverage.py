@@ -19,7 +19,6 @@ Every figure is a function of `--seed`. Width is relative to that of the percent
 
 import argparse
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt

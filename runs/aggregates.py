@@ -8,6 +8,7 @@ Axes: N runs, T tasks, K checkpoints, B resamples of one block.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -40,8 +41,8 @@ class Aggregate(NamedTuple):
 
 
 def _centred(design: Design, values: Array) -> tuple[Array, Array]:
-    """Task medians [T, K] and what is left of the values [N, K]: exactly 0 in a constant task."""
-    centres = np.stack([np.median(values[block], axis=0) for block in design.blocks])
+    """First runs [T, K] and the values [N, K] less that of their task: 0 in a constant task."""
+    centres = values[design.starts]
     return centres, values - np.repeat(centres, design.rows, axis=0)
 
 
@@ -127,8 +128,17 @@ def _cumulative(design: Design, draw: Draw) -> Callable[[npt.NDArray[np.intp]], 
     whole = (design.weight == 1).all() and np.issubdtype(draw.counts.dtype, np.integer)
     narrow = np.int16 if design.total <= np.iinfo(np.int16).max else np.int64
     counts = draw.counts if whole else draw.counts * design.weights[:, None]
-    dtype = narrow if whole else np.float64
-    return lambda order: np.cumsum(counts[order], axis=0, dtype=dtype)
+    counts = counts.astype(narrow if whole else np.float64)
+
+    def passed(order: npt.NDArray[np.intp]) -> npt.NDArray:
+        gathered = counts[order]
+        # np.cumsum along the first axis goes column by column, which takes five times as long.
+        rows = list(gathered)
+        for before, row in pairwise(rows):
+            np.add(before, row, row)
+        return gathered
+
+    return passed
 
 
 def _iqm(design: Design, values: Array, dtype: Floating) -> Statistic:

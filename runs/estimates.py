@@ -14,15 +14,14 @@ from primacy.runs.scores import Array, Scores
 
 def quantity(scores: Scores, name: str) -> Quantity:
     """An aggregate of one condition, ready to be estimated."""
-    aggregate, design = AGGREGATES[name], scores.design
-    value, deviations = aggregate.statistic(design, scores.values, np.float32)
-    precise = aggregate.statistic(design, scores.values, np.float64).deviations
+    aggregate, design, values = AGGREGATES[name], scores.design, scores.values
+    value, deviations = aggregate.statistic(design, values, np.float32)
     return Quantity(
         value,
         deviations,
-        [(scores, aggregate.drive(design, scores.values))],
-        lambda: jackknife(scores, precise),
-        aggregate.errors(design, scores.values),
+        [(scores, aggregate.drive(design, values))],
+        lambda: jackknife(scores, aggregate.statistic(design, values, np.float64).deviations),
+        lambda draw: aggregate.errors(design, values)(draw),
     )
 
 
@@ -59,13 +58,12 @@ def profile(
 def _profile_over_runs(scores: Scores, levels: Array) -> Quantity:
     design, above = scores.design, (scores.values[:, -1:] > levels).astype(float)
     value, deviations = share(design, above, np.float32)
-    precise = share(design, above, np.float64).deviations
     return Quantity(
         value,
         deviations,
         [(scores, above)],
-        lambda: jackknife(scores, precise),
-        AGGREGATES["mean"].errors(design, above),
+        lambda: jackknife(scores, share(design, above, np.float64).deviations),
+        lambda draw: AGGREGATES["mean"].errors(design, above)(draw),
     )
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from primacy.runs.errors import UserError
 from primacy.runs.scores import Array, Counts, Scores
 
-BLOCK = 500
+BLOCK = 1000
 """Resamples per random stream: a block stays in cache. Part of what a bootstrap seed means."""
 
 TASK_STREAM = 3
@@ -111,9 +111,12 @@ def draws(
     streams = (1, 1 if paired else 2) if len(sides) == 2 else (0,)
     make = RESAMPLERS[bootstrap.resample]
     for block in range(-(-bootstrap.resamples // BLOCK)):
-        times = _task_multiplicity(len(sides[0].tasks), bootstrap.seed, block)
         yield tuple(
-            make(side.sizes, _generator(bootstrap.seed, stream, block), times)
+            make(
+                side.sizes,
+                _generator(bootstrap.seed, stream, block),
+                _generator(bootstrap.seed, TASK_STREAM, block),
+            )
             for side, stream in zip(sides, streams, strict=True)
         )
 
@@ -132,18 +135,20 @@ def _generator(seed: int, stream: int, block: int) -> np.random.Generator:
     return np.random.default_rng([seed, stream, block])
 
 
-def _runs(sizes: Counts, generator: np.random.Generator, times: Counts) -> Draw:
+def _runs(sizes: Counts, generator: np.random.Generator, of_tasks: np.random.Generator) -> Draw:
     counts = _stratified(sizes, generator)
     floats = counts.astype(np.float32)
     return Draw(counts, floats, (Layer(floats, None),), None)
 
 
-def _tasks(sizes: Counts, generator: np.random.Generator, times: Counts) -> Draw:
+def _tasks(sizes: Counts, generator: np.random.Generator, of_tasks: np.random.Generator) -> Draw:
+    times = _task_multiplicity(len(sizes), of_tasks)
     runs = np.ones((sizes.sum(), 1), np.uint8)
     return _layered(sizes, times, [runs] * int(times.max()))
 
 
-def _both(sizes: Counts, generator: np.random.Generator, times: Counts) -> Draw:
+def _both(sizes: Counts, generator: np.random.Generator, of_tasks: np.random.Generator) -> Draw:
+    times = _task_multiplicity(len(sizes), of_tasks)
     return _layered(sizes, times, [_stratified(sizes, generator) for _ in range(times.max())])
 
 
@@ -159,9 +164,9 @@ def _layered(sizes: Counts, times: Counts, runs: list[Counts]) -> Draw:
 RESAMPLERS = {"runs": _runs, "tasks": _tasks, "both": _both}
 
 
-def _task_multiplicity(tasks: int, seed: int, block: int) -> Counts:
+def _task_multiplicity(tasks: int, generator: np.random.Generator) -> Counts:
     """[T, B]: occurrences of each task among T draws."""
-    return _count(_generator(seed, TASK_STREAM, block), 1, tasks)[0]
+    return _count(generator, 1, tasks)[0]
 
 
 def _stratified(sizes: Counts, generator: np.random.Generator) -> Counts:
@@ -189,8 +194,23 @@ def _count(generator: np.random.Generator, tasks: int, size: int) -> Counts:
         shaped = found.reshape(tasks, BLOCK, size).transpose(0, 2, 1)
         return np.ascontiguousarray(shaped, np.min_scalar_type(size))
     # Comparing bytes run by run is 2 to 10 times faster than bincount while there are few runs.
-    drawn = generator.integers(0, size, (size, tasks, BLOCK), dtype=np.uint8)
+    drawn = _digits(generator, size, size * tasks * BLOCK).reshape(size, tasks, BLOCK)
     counts = np.empty((tasks, size, BLOCK), np.uint8)
+    same = np.empty(drawn.shape, np.bool_)
     for run in range(size):
-        np.add.reduce((drawn == run).view(np.uint8), axis=0, dtype=np.uint8, out=counts[:, run])
+        np.equal(drawn, run, out=same)
+        np.add.reduce(same.view(np.uint8), axis=0, dtype=np.uint8, out=counts[:, run])
     return counts
+
+
+def _digits(generator: np.random.Generator, size: int, number: int) -> npt.NDArray[np.uint8]:
+    """[number] uniform below `size` <= 24: the digits of larger uniform numbers, which is exact and
+    half the time of drawing each."""
+    places = int(np.log(2**32) / np.log(max(size, 2)))
+    packed = generator.integers(0, size**places, -(-number // places), dtype=np.uint32)
+    digits = np.empty((places, len(packed)), np.uint8)
+    for place in digits:
+        rest = packed // np.uint32(size)
+        place[:] = packed - rest * np.uint32(size)
+        packed = rest
+    return digits.ravel()[:number]

@@ -102,15 +102,6 @@ def test_probability_of_improvement():
     assert close(probability_of_improvement(x, x), 0.5)
 
 
-def test_a_score_profile_is_the_mean_of_indicators_along_the_checkpoint_axis():
-    thresholds = np.array([0, 0.3, 0.4, 1, 1.6])
-    above = {
-        f"task{t}": {run: np.array(A)[run, t] > thresholds for run in range(3)} for t in range(3)
-    }
-    profile = evaluate(Scores.of(above), "mean")
-    assert profile == pytest.approx([1, 0.6666666667, 0.5555555556, 0.3333333333, 0], abs=1e-10)
-
-
 def test_jackknife_acceleration_comes_from_counts():
     counts = 1.0 - np.eye(4)
     means = evaluate(uneven(a=[1, 2, 4, 8]), "mean", counts)[0] * 4 / 3
