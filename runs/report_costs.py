@@ -42,21 +42,25 @@ def costs(experiment: Experiment) -> Iterable[dict[str, Any]]:
 
 
 def _spent(path: Path) -> dict[str, float]:
-    """Column -> total; empty where there is no file, or no whole line in it."""
-    import pandas as pd
-
+    """Column -> total; empty where there is no file, or no whole line of numbers in it."""
     if not path.exists():
         return {}
     text = path.read_text(encoding="utf-8")
     header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
     names = header.split(",")
-    rows = [line.split(",") for line in lines]
-    rows = [row for row in rows if len(row) == len(names)]
-    if not rows or not {"env_step", "gradient_step", "seconds", *PARTS} <= set(names):
-        return {}
-    table = pd.DataFrame(rows, columns=names).apply(pd.to_numeric, errors="coerce").dropna()
+    rows = [row for line in lines if len(row := _numbers(line)) == len(names)]
     clock = ("seconds", *PARTS)
-    return {n: _total(table[n].to_numpy()) if n in clock else float(table[n].max()) for n in names}
+    if not rows or not {"env_step", "gradient_step", *clock} <= set(names):
+        return {}
+    columns = dict(zip(names, np.array(rows).T, strict=True))
+    return {n: _total(v) if n in clock else float(v.max()) for n, v in columns.items()}
+
+
+def _numbers(line: str) -> list[float]:
+    try:
+        return [float(entry) for entry in line.split(",")]
+    except ValueError:
+        return []
 
 
 def _total(clock: np.ndarray) -> float:

@@ -2,18 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from primacy.runs.report_drawing import Canvas, Group
 from primacy.runs.report_interventions import Change, drawn
 from primacy.runs.report_labels import metric_name
 from primacy.runs.report_panels import Brush
 from primacy.runs.report_points import Dot, Slope, scatter_panel, slope_panel
-from primacy.runs.report_relations import Relation
+from primacy.runs.report_relations import Frame, Relation
 from primacy.runs.report_study import Condition, Experiment
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DOTS = 400
 """Most points of a scatter; above it a point is the mean over the seeds of a condition and task."""
@@ -106,7 +102,7 @@ def _medians(one: Change, conditions: list[Condition]) -> list[Slope]:
     ]
 
 
-def _tuples(rows: "pd.DataFrame") -> list[Slope]:
+def _tuples(rows: Frame) -> list[Slope]:
     names = ("condition", "task", "env_step", "before", "after")
     columns = zip(*(rows[name] for name in names), strict=True)
     return [(c, t, int(step), float(a), float(b)) for c, t, step, a, b in columns]

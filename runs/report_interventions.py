@@ -2,16 +2,13 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from primacy.runs.report_relations import feature_layer
+from primacy.runs.report_relations import Frame, feature_layer
 from primacy.runs.report_study import Condition, Experiment
 from primacy.runs.results import Run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 INTERVENTION_COLUMNS = (
     "condition network layer metric before after change low high measured tasks".split()
@@ -29,7 +26,7 @@ class Change(NamedTuple):
     network: str
     layer: str
     metric: str
-    table: "pd.DataFrame"
+    table: Frame
     """task, condition (its name), env_step, seed, before, after: a row per agent and time."""
 
 
@@ -49,7 +46,8 @@ def changes(experiment: Experiment) -> list[Change]:
     ]
     if not rows:
         return []
-    table = pd.DataFrame(rows, columns=[*KEY, "phase", "value"])
+    names = (*KEY, "phase", "value")
+    table: Frame = pd.DataFrame(dict(zip(names, zip(*rows, strict=True), strict=True)))
     kept = table.drop_duplicates([*KEY, "phase"], keep="last").set_index([*KEY, "phase"])["value"]
     wide = kept.unstack("phase").reindex(columns=["before", "after"]).dropna().reset_index()
     order = {key: at for at, key in enumerate(dict.fromkeys(r[4:7] for r in rows))}
@@ -95,7 +93,7 @@ def summary(experiment: Experiment, found: Sequence[Change]) -> Iterable[dict[st
                 yield _summarised(condition, one, rows)
 
 
-def _summarised(condition: Condition, one: Change, rows: "pd.DataFrame") -> dict[str, Any]:
+def _summarised(condition: Condition, one: Change, rows: Frame) -> dict[str, Any]:
     before, after = rows["before"].to_numpy(), rows["after"].to_numpy()
     low, middle, high = np.percentile(after - before, [25, 50, 75]).tolist()
     return {

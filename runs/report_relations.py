@@ -1,14 +1,14 @@
 """Diagnostics against return, agent by agent: does a sick network go with a low score?"""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from primacy.runs.report_study import MAXIMUM_RETURN, Experiment
 
-if TYPE_CHECKING:
-    import pandas as pd
+Frame = Any
+"""A pandas DataFrame, whose own annotations are too wide to check with."""
 
 RELATED = (
     "dormant_0.025",
@@ -43,7 +43,7 @@ class Relation(NamedTuple):
     """Rank correlation over all agents of a task, averaged over tasks; NaN where undefined."""
     within: float
     """The same over the agents of one condition of a task: what the condition does not explain."""
-    table: "pd.DataFrame"
+    table: Frame
     """condition, task, seed, x (diagnostic), y (return / 1000)."""
 
 
@@ -61,7 +61,8 @@ def relations(experiment: Experiment) -> list[Relation]:
     if not parts:
         return []
     found = []
-    for (network, metric), rows in pd.concat(parts).groupby(["network", "metric"], sort=False):
+    agents: Frame = pd.concat(parts)
+    for (network, metric), rows in agents.groupby(["network", "metric"], sort=False):
         layer = feature_layer(rows["layer"].unique().tolist())
         rows = rows[rows["layer"] == layer]
         across, within = correlation(rows, ["task"]), correlation(rows, ["task", "condition"])
@@ -79,13 +80,13 @@ def feature_layer(layers: Sequence[str]) -> str:
     return numbered[-1] if numbered else layers[-1]
 
 
-def _agents(experiment: Experiment, name: str, task: str) -> "pd.DataFrame":
+def _agents(experiment: Experiment, name: str, task: str) -> Frame:
     """A row per seed and diagnostic of one condition on one task."""
     import pandas as pd
 
     condition = next(c for c in experiment.conditions if c.name == name)
     step, curve = experiment.steps[task], condition.curves[task]
-    table = pd.concat([run.diagnostics for run in condition.runs[task]])
+    table: Frame = pd.concat([run.diagnostics for run in condition.runs[task]])
     wanted = table["metric"].isin(RELATED) & table["seed"].isin(curve.seeds)
     table = table[wanted & (table["env_step"] <= step)].sort_values("env_step", kind="stable")
     keys = ["network", "layer", "metric", "seed"]
@@ -95,7 +96,7 @@ def _agents(experiment: Experiment, name: str, task: str) -> "pd.DataFrame":
     return means.assign(condition=name, task=task, y=means["seed"].map(score))
 
 
-def correlation(rows: "pd.DataFrame", by: list[str]) -> float:
+def correlation(rows: Frame, by: list[str]) -> float:
     """Spearman's rank correlation of x and y within each group, averaged over groups.
 
     Groups of fewer than five agents, or in which x or y does not vary, are left out; NaN where
