@@ -52,7 +52,8 @@ def changes(experiment: Experiment) -> list[Change]:
     wide = kept.unstack("phase").reindex(columns=["before", "after"]).dropna().reset_index()
     order = {key: at for at, key in enumerate(dict.fromkeys(r[4:7] for r in rows))}
     groups = wide.groupby(["network", "layer", "metric"], sort=False)
-    return [Change(*key, rows) for key, rows in sorted(groups, key=lambda one: order[one[0]])]
+    ordered = sorted(groups, key=lambda one: order[one[0]])
+    return [Change(key[0], key[1], key[2], rows) for key, rows in ordered]
 
 
 def _around(run: Run, seeds: Sequence[int]) -> Iterable[tuple[Any, ...]]:
