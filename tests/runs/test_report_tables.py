@@ -57,6 +57,8 @@ def test_latex_says_how_and_has_equal_columns_everywhere(tmp_path):
 @given(st.text(alphabet=st.sampled_from([*SPECIAL, "a", " "])))
 def test_escaped_text_can_be_read_back_and_holds_no_command(text):
     safe = escaped(text)
+    bare = re.sub(r"\\[&%$#_{}]|\\text[a-z]+{}|{[\[*]}", "", safe)
+    assert not set(bare) & set('\\{}$&#%_~^<>|"[*\n\r')
     back = {shown: letter for letter, shown in SPECIAL.items() if letter not in "\n\r"}
     parts = re.split(
         "(" + "|".join(map(re.escape, sorted(back, key=len, reverse=True))) + ")", safe
