@@ -12,7 +12,10 @@ from primacy.runs.import_options import ImportOptions
 if TYPE_CHECKING:
     from primacy.runs.report_page import Report
 
-EXTRA = ("pandas", "altair", "vl_convert", "jinja2")
+EXTRA = ("pandas", "vl_convert", "jinja2")
+
+FILES = {"Aggregates": "aggregates", "Differences": "differences", "Tasks": "per_task"}
+"""Table people read -> its name in OUTPUT/tables/, as Markdown and LaTeX."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class ReportOptions:
     folders: tuple[Path, ...]
     """Run folders or other results (docs/import.md), or folders that hold them at any depth."""
     output: Path
-    """Folder for index.html, report.md, the CSV tables and figures/; made if it does not exist."""
+    """Folder for index.html, report.md, CSV tables, tables/ (Markdown, LaTeX) and figures/ (SVG,
+    PNG); made if it does not exist."""
     title: str = "Primacy report"
     """Heading of the page."""
     baseline: str = ""
@@ -30,6 +34,8 @@ class ReportOptions:
     in remedies, in priming or in replay ratio are compared."""
     interval: Literal["calibrated", "percentile", "bca", "basic", "studentised"] = "calibrated"
     """95% interval: calibrated covers 95% with few seeds too; percentile is rliable's."""
+    resample: Literal["runs", "tasks", "both"] = "runs"
+    """What the intervals are about: new seeds on these tasks, other tasks, or both."""
     resamples: int = 2000
     """Bootstrap resamples; 50000 for numbers in a paper."""
     bootstrap_seed: int = 0
@@ -52,7 +58,9 @@ def run(options: ReportOptions) -> int:
     from primacy.runs.report_tables import numbers
     from primacy.runs.statistics import Bootstrap
 
-    bootstrap = Bootstrap(options.interval, options.resamples, options.bootstrap_seed)
+    bootstrap = Bootstrap(
+        options.interval, options.resamples, options.bootstrap_seed, options.resample
+    )
     read = results(options.folders, options.reading)
     found = numbers(read, bootstrap, options.baseline)
     report = Report(options.title, read, found, figures(read, found, bootstrap), bootstrap)
@@ -85,7 +93,8 @@ def _check(options: ReportOptions) -> None:
 def _prepare(output: Path) -> None:
     """Find out that nothing can be written before all is computed."""
     try:
-        (output / "figures").mkdir(parents=True, exist_ok=True)
+        for name in ("figures", "tables"):
+            (output / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(output, error) from error
 
@@ -98,18 +107,29 @@ def _unwritable(output: Path, error: OSError) -> UserError:
 
 
 def _write(report: "Report", output: Path) -> Path:
-    from primacy.runs.report_figures import write
+    from primacy.runs.report_drawing import drawing
+    from primacy.runs.report_formats import DECIMALS, markdown, wide_tables, write_csv
+    from primacy.runs.report_latex import latex_tables
     from primacy.runs.report_page import html, report_markdown
     from primacy.runs.report_panels import styles
-    from primacy.runs.report_tables import COLUMNS, write_csv
+    from primacy.runs.report_tables import COLUMNS
+    from primacy.runs.report_words import method
+    from primacy.runs.report_worker import Workers
 
     looks = styles(report.study)
-    for section in report.figures.values():
-        for figure in section:
-            write(figure, looks, output / "figures")
+    drawn = [figure for section in report.figures.values() for figure in section]
+    workers = Workers([drawing(figure, looks) for figure in drawn], output / "figures")
     for name, columns in COLUMNS.items():
         write_csv(output / f"{name}.csv", columns, getattr(report.numbers, name))
+    for title, rows in wide_tables(report.numbers).items():
+        path = output / "tables" / f"{FILES[title]}.md"
+        path.write_text(markdown(rows, DECIMALS.get(title, 3)), encoding="utf-8")
+    decimals = report.decimals("Tasks") - 1
+    latex = latex_tables(report.numbers, method(report.bootstrap), report.words, decimals)
+    for name, text in latex.items():
+        (output / "tables" / f"{name}.tex").write_text(text, encoding="utf-8")
     (output / "report.md").write_text(report_markdown(report), encoding="utf-8")
     page = output / "index.html"
     page.write_text(html(report), encoding="utf-8")
+    workers.wait()
     return page

@@ -133,3 +133,24 @@ def _plain_label(names: list[str], conditions: Sequence[Settings]) -> str:
         return "control"
     used = {remedy_names(c.get("remedies") or []) for c in conditions} - {""}
     return f"no {used.pop()}" if len(used) == 1 else "no remedy"
+
+
+METRICS = {
+    "dead": "share of dead units",
+    "dist_init": "distance from initialisation",
+    "dormant_0.025": "dormant share at 0.025",
+    "dormant_0.1": "dormant share at 0.1",
+    "erank": "effective rank",
+    "erank_centred": "effective rank, centred",
+    "fau": "fraction of active units",
+    "grad_norm": "gradient norm",
+    "mean_q": "mean Q",
+    "srank_0.99": "srank at 0.99",
+    "stable_rank_fro": "stable rank",
+}
+"""Diagnostics by the names of papers; others are shown by their own."""
+
+
+def metric_name(metric: str) -> str:
+    """A diagnostic as readers call it."""
+    return METRICS.get(metric, metric.replace("_", " "))

@@ -8,26 +8,27 @@ from itertools import count
 from typing import Any
 
 from primacy import __version__
-from primacy.runs.report_figures import CONFIG, Figure, Group
-from primacy.runs.report_panels import Style, styles
-from primacy.runs.report_settings import commands, settings
-from primacy.runs.report_study import Study
-from primacy.runs.report_tables import (
+from primacy.runs.report_drawing import CONFIG, Figure, Group
+from primacy.runs.report_formats import (
+    DECIMALS,
     Interval,
-    Numbers,
-    Row,
     exact,
     markdown,
     plain_text,
     shown,
+    side_tables,
     wide_tables,
 )
-from primacy.runs.report_words import caveats, findings, method, value_findings
+from primacy.runs.report_panels import Panel, Style, styles
+from primacy.runs.report_settings import commands, settings
+from primacy.runs.report_study import Study
+from primacy.runs.report_tables import COLUMNS, Numbers, Row
+from primacy.runs.report_words import basis, caveats, findings, method, size, value_findings
 from primacy.runs.results import RUN_FOLDER
 from primacy.runs.statistics import Bootstrap
 
-DECIMALS = {"Aggregates": 3, "Differences": 3}
-"""Of each table's numbers; those of returns depend on their size."""
+FEW_TASKS = 5
+"""Below this many tasks aggregates are unstable, and the page shows the tasks first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +81,9 @@ class Report:
         return f", 0 to {maximum:g}" if maximum and not bounds else ""
 
     def decimals(self, table: str) -> int:
-        """Of a table's numbers."""
+        """Of a table's numbers: those of returns depend on their size."""
         by = [experiment.normaliser.decimals for experiment in self.study.experiments]
-        return DECIMALS.get(table, 1 + max(by))
+        return 1 + max(by) if table == "Tasks" else DECIMALS.get(table, 3)
 
 
 def _several(number: int, noun: str) -> str:
@@ -96,13 +97,15 @@ def html(report: Report) -> str:
 
     templates = files("primacy.runs") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    charts: dict[str, dict[str, Any]] = {}
+    charts: dict[str, Panel] = {}
     first, more = findings(report.numbers)
     numbering = count()
     sections = {
         section: [_figure(figure, report, charts, numbering) for figure in drawn]
         for section, drawn in report.figures.items()
     }
+    labels = {condition.name: condition.label for condition in report.study.conditions}
+    tables = wide_tables(report.numbers) | side_tables(report.numbers)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
         report=report,
         first=first,
@@ -110,17 +113,19 @@ def html(report: Report) -> str:
         values=value_findings(report.study),
         caveats=caveats(report.study, report.bootstrap),
         method=method(report.bootstrap),
+        basis=[basis(e, report.bootstrap) for e in report.study.experiments],
+        sizes=[f"{size(e)}." for e in report.study.experiments],
+        tasks_first=all(len(e.tasks) < FEW_TASKS for e in report.study.experiments),
         sections=sections,
-        tables={
-            t: _table(rows, report.decimals(t)) for t, rows in wide_tables(report.numbers).items()
-        },
+        tables={title: _table(rows, report.decimals(title)) for title, rows in tables.items()},
         settings=[(e, s) for e in report.study.experiments for s in [settings(e)] if any(s)],
         commands=commands(report.study),
         style=(templates / "report.css").read_text("utf-8"),
         script=(templates / "report.js").read_text("utf-8"),
         library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
         version=__version__,
-        data=_inert({"charts": charts, "config": CONFIG}),
+        data=_inert({"charts": charts, "config": CONFIG, "labels": labels}),
+        files=list(COLUMNS),
     )
 
 
@@ -131,25 +136,23 @@ def _inert(document: Any) -> str:
 
 
 def _figure(
-    figure: Figure, report: Report, charts: dict[str, dict[str, Any]], numbering: Iterator[int]
+    figure: Figure, report: Report, charts: dict[str, Panel], numbering: Iterator[int]
 ) -> dict[str, Any]:
     looks = styles(report.study)
-    return {
-        "name": figure.name,
-        "groups": [_group(g, looks, charts, numbering) for g in figure.groups],
-    }
+    groups = [_group(g, looks, charts, numbering) for g in figure.groups]
+    legends = [group["legend"] for group in groups]
+    shared = legends[0] if len(groups) > 2 and legends.count(legends[0]) == len(groups) else []
+    return {"name": figure.name, "groups": groups, "legend": shared}
 
 
 def _group(
-    group: Group,
-    looks: dict[str, Style],
-    charts: dict[str, dict[str, Any]],
-    numbering: Iterator[int],
+    group: Group, looks: dict[str, Style], charts: dict[str, Panel], numbering: Iterator[int]
 ) -> dict[str, Any]:
     panels = []
     for panel in group.panels:
-        panels.append(f"chart-{next(numbering)}")
-        charts[panels[-1]] = interactive(panel)
+        name = f"chart-{next(numbering)}"
+        charts[name] = interactive(panel)
+        panels.append((name, _height(panel)))
     legend = [
         (c.name, looks[c.name], ", ".join(c.remedies) or ("" if c.imported else "no remedy"))
         for c in group.conditions
@@ -157,17 +160,26 @@ def _group(
     return {"title": group.title, "caption": group.caption, "panels": panels, "legend": legend}
 
 
-def interactive(specification: dict[str, Any]) -> dict[str, Any]:
+def _height(panel: Panel) -> int:
+    """Pixels to keep free until the panel is drawn, so that the page does not jump."""
+    height = panel["height"]
+    if isinstance(height, dict):
+        height = height["step"] * (panel["data"]["values"].count("\n") - 1)
+    return height + (60 if panel.get("title") else 40)
+
+
+def interactive(panel: Panel) -> Panel:
     """A panel for the page: as wide as its place, its conditions hidden on demand."""
-    hidden = {"filter": "indexof(hidden, datum.c) < 0"}
+    hidden = {"filter": "indexof(hidden, datum.c) < 0 && indexof(hidden, datum.d) < 0"}
     layers = [
         {**layer, "transform": [*layer.get("transform", []), hidden]}
-        if "color" in layer.get("encoding", {})
+        if "data" in layer and "color" in layer["encoding"]
         else layer
-        for layer in specification["layer"]
+        for layer in panel["layer"]
     ]
     return {
-        **specification,
+        **panel,
+        "transform": [*panel["transform"], hidden],
         "layer": layers,
         "width": "container",
         "autosize": {"type": "fit-x", "contains": "padding"},

@@ -1,62 +1,63 @@
-"""The numbers of a report as rows, and the rows as CSV, Markdown and text."""
+"""The numbers of a report as rows."""
 
-import csv
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from primacy.runs.errors import UserError
-from primacy.runs.report_study import Condition, Experiment, Study
+from primacy.runs.report_comparisons import Comparison, compare
+from primacy.runs.report_costs import COST_COLUMNS, costs
+from primacy.runs.report_interventions import INTERVENTION_COLUMNS, Change, changes, summary
+from primacy.runs.report_relations import RELATION_COLUMNS, Relation, relation_rows, relations
+from primacy.runs.report_study import Condition, Curve, Experiment, Study
 from primacy.runs.scoring import smoothed
 from primacy.runs.statistics import (
     AGGREGATES,
     Bootstrap,
     Estimate,
     Scores,
+    area_under_curve,
     difference,
     estimate,
     evaluate,
-    probability_of_improvement,
+    improvement,
+    per_task,
+    profile,
     shared_tasks,
 )
 
 Row = dict[str, Any]
 
-NAMES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "optimality gap"}
-"""Aggregates as readers call them."""
-
-COLUMNS = {
-    "aggregates": "condition aggregate value low high tasks seeds step".split(),
-    "differences": "a b aggregate value low high p_improvement tasks seeds step".split(),
-    "per_task": "task condition mean low high seeds step values last_four_mean last_four_low "
-    "last_four_high".split(),
-    "curves": "task condition env_step gradient_step frame mean low high seeds".split(),
+NAMES = {
+    "iqm": "IQM",
+    "median": "median",
+    "mean": "mean",
+    "optimality_gap": "optimality gap",
+    "auc": "area under the curve",
 }
-"""Columns of each CSV: aggregates and differences of normalised scores, the others of returns."""
+"""Aggregates as readers call them. The area is the IQM of the areas of the runs' curves."""
 
+THRESHOLDS = 101
+"""Points of a performance profile."""
 
-class Interval(NamedTuple):
-    """A number with its interval, in one cell of a table."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Comparison(NamedTuple):
-    """`a` is compared with `b`, its reference, because of `change`."""
-
-    experiment: Experiment
-    a: Condition
-    b: Condition
-    change: str
-    """remedies, priming, replay_ratio or baseline."""
+SIZE = "tasks seeds step interval"
+COLUMNS = {
+    "aggregates": f"condition aggregate value low high {SIZE}".split(),
+    "differences": "a b aggregate value low high p_improvement p_improvement_low "
+    f"p_improvement_high {SIZE}".split(),
+    "improvement": f"a b value low high {SIZE}".split(),
+    "profiles": f"condition threshold value low high {SIZE}".split(),
+    "sample_efficiency": f"condition env_step value low high {SIZE}".split(),
+    "per_task": "task condition mean low high seeds step values last_four_mean last_four_low "
+    "last_four_high interval".split(),
+    "curves": "task condition env_step gradient_step frame mean low high seeds interval".split(),
+    "interventions": INTERVENTION_COLUMNS,
+    "relations": RELATION_COLUMNS,
+    "costs": COST_COLUMNS,
+}
+"""Columns of each CSV: returns in per_task and curves, normalised scores elsewhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +66,19 @@ class Numbers:
 
     aggregates: list[Row]
     differences: list[Row]
+    improvement: list[Row]
+    profiles: list[Row]
+    sample_efficiency: list[Row]
     per_task: list[Row]
     curves: list[Row]
+    interventions: list[Row]
+    relations: list[Row]
+    costs: list[Row]
     comparisons: tuple[Comparison, ...]
+    related: dict[str, list[Relation]]
+    """Title of an experiment -> its diagnostics against return, agent by agent."""
+    changed: dict[str, list[Change]]
+    """Title of an experiment -> its interventions, before and after."""
     notes: tuple[str, ...]
     """Which conditions have no interval, and why."""
 
@@ -80,28 +91,27 @@ def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
     """
     pairs = tuple(compare(study, baseline))
     members = [(e, c) for e in study.experiments for c in e.conditions if c.curves]
-    estimates = [(e, c, estimate(scores(e, c), tuple(AGGREGATES), bootstrap)) for e, c in members]
+    aggregates = [(c, r) for e, c in members for r in _aggregates(e, c, bootstrap)]
+    cells = [(e, c, t) for e in study.experiments for t in e.tasks for c in e.on(t)]
+    chances = {pair: _improvement(pair, bootstrap) for pair in pairs}
+    related = {e.title: relations(e) for e in study.experiments}
+    changed = {e.title: changes(e) for e in study.experiments}
     return Numbers(
-        aggregates=[
-            {
-                "condition": c.label,
-                "aggregate": name,
-                **_interval(found, scale=e.normaliser.gamma),
-                **_size(e, c, tuple(c.curves)),
-            }
-            for e, c, aggregates in estimates
-            for name, found in aggregates.items()
-        ],
-        differences=[row for pair in pairs for row in _differences(pair, bootstrap)],
-        per_task=[_per_task(e, c, t, bootstrap) for e in study.experiments for t, c in _cells(e)],
-        curves=[
-            r for e in study.experiments for t, c in _cells(e) for r in _curve(e, c, t, bootstrap)
-        ],
+        aggregates=[row for _, (row, _) in aggregates],
+        differences=[r for pair in pairs for r in _differences(pair, chances[pair], bootstrap)],
+        improvement=list(chances.values()),
+        profiles=[row for e in study.experiments for row in _profiles(e, bootstrap)],
+        sample_efficiency=[r for e in study.experiments for r in _efficiency(e, bootstrap)],
+        per_task=[_per_task(e, c, t, bootstrap) for e, c, t in cells],
+        curves=[row for e, c, t in cells for row in _curve(e, c, t, bootstrap)],
+        interventions=[r for e in study.experiments for r in summary(e, changed[e.title])],
+        relations=[r for e in study.experiments for r in relation_rows(e, related[e.title])],
+        costs=[row for e in study.experiments for row in costs(e)],
         comparisons=pairs,
+        related=related,
+        changed=changed,
         notes=tuple(
-            f"{c.label}: {aggregates['iqm'].note}."
-            for _, c, aggregates in estimates
-            if aggregates["iqm"].note
+            f"{c.label}: {note}." for c, (r, note) in aggregates if note and r["aggregate"] == "iqm"
         ),
     )
 
@@ -117,54 +127,46 @@ def scores(experiment: Experiment, condition: Condition) -> Scores:
     )
 
 
-def compare(study: Study, baseline: str = "") -> Iterable[Comparison]:
-    """Pairs that differ in remedies alone, in priming alone, or in replay ratio alone.
+def areas(experiment: Experiment, condition: Condition) -> Scores | None:
+    """Area under each run's curve of normalised scores, divided by its range of steps.
 
-    With a baseline: every other condition of its experiment against it.
+    Over the evaluations that all conditions of a task share; None where that is one step.
     """
-    if baseline:
-        named = [(e, c) for e in study.experiments for c in e.conditions if c.label == baseline]
-        if not named:
-            known = "; ".join(condition.label for condition in study.conditions)
-            raise UserError(f"no condition is called {baseline!r}", f"the conditions are: {known}")
-        experiment, reference = named[0]
-        for other in experiment.conditions:
-            if other is not reference and set(other.curves) & set(reference.curves):
-                yield Comparison(experiment, other, reference, "baseline")
-        return
-    for experiment in study.experiments:
-        for b, a in permutations(experiment.conditions, 2):
-            change = _change(experiment, a, b)
-            if change and set(a.curves) & set(b.curves):
-                yield Comparison(experiment, a, b, change)
+    table = {}
+    for task, curve in condition.curves.items():
+        at = shared_steps(experiment, task)
+        if len(at) < 2:
+            return None
+        area = area_under_curve(
+            Scores.of({task: _shares(experiment, task, curve, at)}), at.astype(float)
+        )
+        table[task] = dict(zip(area.seeds[task], area.values[:, 0], strict=True))
+    return Scores.of(table)
 
 
-def _change(experiment: Experiment, a: Condition, b: Condition) -> str:
-    """In what alone `a` differs from its reference `b`, or an empty string."""
-    if a.remedies and not b.remedies and a.without("remedies") == b.without("remedies"):
-        return "remedies"
-    priming = ("prime_updates", "prime_transitions")
-    if a.settings.get("prime_updates") and not b.settings.get("prime_updates"):
-        return "priming" if a.without(*priming) == b.without(*priming) else ""
-    if "replay_ratio" not in a.settings or a.without("replay_ratio") != b.without("replay_ratio"):
-        return ""
-    ratios = [
-        replay_ratio(c)
-        for c in experiment.conditions
-        if c.without("replay_ratio") == a.without("replay_ratio")
-    ]
-    ends = (min(ratios), max(ratios))
-    return "replay_ratio" if (replay_ratio(b), replay_ratio(a)) == ends else ""
+def shared_steps(experiment: Experiment, task: str) -> np.ndarray:
+    """[K]: env steps at which every condition of the task was evaluated."""
+    steps = experiment.on(task)[0].curves[task].env_steps
+    for condition in experiment.on(task):
+        steps = np.intersect1d(steps, condition.curves[task].env_steps)
+    return steps
 
 
-def replay_ratio(condition: Condition) -> float:
-    """Gradient steps per env step."""
-    above, _, below = str(condition.config("replay_ratio")).partition("/")
-    return float(above) / float(below or 1)
+def _shares(e: Experiment, task: str, curve: Curve, steps: np.ndarray) -> dict[int, np.ndarray]:
+    """Seed -> [K] normalised scores at `steps`, as shares of gamma."""
+    returns = curve.returns[:, np.searchsorted(curve.env_steps, steps)]
+    scores = e.normaliser.apply(task, returns) / e.normaliser.gamma
+    return dict(zip(curve.seeds, scores, strict=True))
 
 
-def _cells(experiment: Experiment) -> Iterable[tuple[str, Condition]]:
-    return ((t, c) for t in experiment.tasks for c in experiment.on(t))
+def _aggregates(e: Experiment, c: Condition, how: Bootstrap) -> Iterable[tuple[Row, str]]:
+    found = estimate(scores(e, c), tuple(AGGREGATES), how)
+    if area := areas(e, c):
+        found["auc"] = estimate(area, ("iqm",), how)["iqm"]
+    size = _size(e, [c], tuple(c.curves), how)
+    for name, one in found.items():
+        said = _interval(one, scale=e.normaliser.gamma)
+        yield {"condition": c.label, "aggregate": name, **said, **size}, one.note
 
 
 def _interval(found: Estimate, at: int = -1, scale: float = 1.0) -> Row:
@@ -175,12 +177,14 @@ def _interval(found: Estimate, at: int = -1, scale: float = 1.0) -> Row:
     }
 
 
-def _size(experiment: Experiment, condition: Condition, tasks: Sequence[str]) -> Row:
-    """How much a number rests on: tasks, seeds of each task, env step."""
+def _size(e: Experiment, sides: Sequence[Condition], tasks: Sequence[str], how: Bootstrap) -> Row:
+    """How much a number rests on: tasks, seeds of each task and side, env step, interval."""
+    seeds = [str(_range(len(c.curves[task].seeds) for task in tasks)) for c in sides]
     return {
         "tasks": len(tasks),
-        "seeds": _range(len(condition.curves[task].seeds) for task in tasks),
-        "step": _range(experiment.steps[task] for task in tasks) or "",
+        "seeds": " and ".join(dict.fromkeys(seeds)),
+        "step": _range(e.steps[task] for task in tasks) or "",
+        "interval": how.interval,
     }
 
 
@@ -189,32 +193,82 @@ def _range(counts: Iterable[int]) -> int | str:
     return different[0] if len(different) == 1 else f"{different[0]}-{different[-1]}"
 
 
-def _differences(pair: Comparison, bootstrap: Bootstrap) -> Iterable[Row]:
+def _sides(pair: Comparison) -> tuple[Scores, Scores]:
     a, b = scores(pair.experiment, pair.a), scores(pair.experiment, pair.b)
     tasks = shared_tasks(a, b)
-    size = _size(pair.experiment, pair.a, tasks)
-    other = _size(pair.experiment, pair.b, tasks)["seeds"]
-    size["seeds"] = size["seeds"] if size["seeds"] == other else f"{size['seeds']} and {other}"
-    a, b = a.only(tasks), b.only(tasks)
+    return a.only(tasks), b.only(tasks)
+
+
+def _improvement(pair: Comparison, how: Bootstrap) -> Row:
+    a, b = _sides(pair)
+    size = _size(pair.experiment, [pair.a, pair.b], a.tasks, how)
+    return {
+        "a": pair.a.label,
+        "b": pair.b.label,
+        **_interval(improvement(a, b, how)),
+        **size,
+    }
+
+
+def _differences(pair: Comparison, chance: Row, how: Bootstrap) -> Iterable[Row]:
+    a, b = _sides(pair)
+    left, right = areas(pair.experiment, pair.a), areas(pair.experiment, pair.b)
+    wanted = [(name, name, a, b) for name in AGGREGATES]
+    if left and right:
+        wanted.append(("auc", "iqm", left.only(a.tasks), right.only(a.tasks)))
     gamma = pair.experiment.normaliser.gamma
-    for name in AGGREGATES:
+    for name, aggregate, of_a, of_b in wanted:
         yield {
-            "a": pair.a.label,
-            "b": pair.b.label,
+            **chance,
             "aggregate": name,
-            "of_a": gamma * float(evaluate(a, name)[0]),
-            "of_b": gamma * float(evaluate(b, name)[0]),
-            **_interval(difference(a, b, name, bootstrap), scale=gamma),
-            "p_improvement": probability_of_improvement(a, b),
-            **size,
+            "of_a": gamma * float(evaluate(of_a, aggregate)[0]),
+            "of_b": gamma * float(evaluate(of_b, aggregate)[0]),
+            **_interval(difference(of_a, of_b, aggregate, how), scale=gamma),
+            "p_improvement": chance["value"],
+            "p_improvement_low": chance["low"],
+            "p_improvement_high": chance["high"],
         }
 
 
-def _per_task(experiment: Experiment, condition: Condition, task: str, how: Bootstrap) -> Row:
-    curve, step, ends = condition.curves[task], experiment.steps[task], condition.finals[task]
-    digits = 1 + experiment.normaliser.decimals
-    last = _mean(ends, how)
-    four = _mean(curve.last_four(step), how)
+def _profiles(e: Experiment, how: Bootstrap) -> Iterable[Row]:
+    """Thresholds reach from 0 to the 99th percentile of all scores."""
+    table = {c: scores(e, c) for c in e.conditions if c.curves}
+    top = float(np.percentile(np.concatenate([s.values[:, -1] for s in table.values()]), 99))
+    thresholds = np.linspace(0, max(top, 1e-3), THRESHOLDS)
+    for condition, found in table.items():
+        curve = profile(found, thresholds, how)
+        size = _size(e, [condition], found.tasks, how)
+        for at, threshold in enumerate(thresholds.tolist()):
+            row = {"condition": condition.label, "threshold": e.normaliser.gamma * threshold}
+            yield row | _interval(curve, at) | size
+
+
+def _efficiency(e: Experiment, how: Bootstrap) -> Iterable[Row]:
+    """The IQM over tasks at every step all tasks and conditions share; nothing for one task."""
+    steps = shared_steps(e, e.tasks[0])
+    for task in e.tasks[1:]:
+        steps = np.intersect1d(steps, shared_steps(e, task))
+    if len(e.tasks) < 2 or len(steps) < 2:
+        return
+    for c in e.conditions:
+        table = {t: _shares(e, t, curve, steps) for t, curve in c.curves.items()}
+        if not table:
+            continue
+        found = estimate(Scores.of(table), ("iqm",), how)["iqm"]
+        size = _size(e, [c], tuple(table), how)
+        for at, step in enumerate(steps.tolist()):
+            size["step"] = step
+            said = _interval(found, at, e.normaliser.gamma)
+            yield {"condition": c.label, "env_step": step, **said, **size}
+
+
+def _per_task(e: Experiment, condition: Condition, task: str, how: Bootstrap) -> Row:
+    curve, step, ends = condition.curves[task], e.steps[task], condition.finals[task]
+    digits = 1 + e.normaliser.decimals
+    last, four = (
+        _interval(per_task(Scores.of({task: of}), how)[task])
+        for of in (ends, curve.last_four(step))
+    )
     return {
         "task": task,
         "condition": condition.label,
@@ -227,20 +281,14 @@ def _per_task(experiment: Experiment, condition: Condition, task: str, how: Boot
         "last_four_mean": four["value"],
         "last_four_low": four["low"],
         "last_four_high": four["high"],
+        "interval": "t",
     }
 
 
-def _mean(returns: Mapping[int, float], bootstrap: Bootstrap) -> Row:
-    found = estimate(Scores.of({"": dict(returns)}), ("mean",), bootstrap)["mean"]
-    return _interval(found)
-
-
-def _curve(
-    experiment: Experiment, condition: Condition, task: str, bootstrap: Bootstrap
-) -> Iterable[Row]:
-    curve = smoothed(condition.curves[task], experiment.scoring.smooth)
+def _curve(e: Experiment, condition: Condition, task: str, how: Bootstrap) -> Iterable[Row]:
+    curve = smoothed(condition.curves[task], e.scoring.smooth)
     table = Scores.of({task: dict(zip(curve.seeds, curve.returns, strict=True))})
-    found = estimate(table, ("mean",), bootstrap)["mean"]
+    found = estimate(table, ("mean",), how)["mean"]
     for at in range(len(curve.env_steps)):
         band = _interval(found, at)
         yield {
@@ -253,84 +301,9 @@ def _curve(
             "low": band["low"],
             "high": band["high"],
             "seeds": len(curve.seeds),
+            "interval": how.interval,
         }
 
 
 def _counter(value: float) -> int | str:
     return "" if math.isnan(value) else int(value)
-
-
-def wide_tables(numbers: Numbers) -> dict[str, list[Row]]:
-    """The tables people read, heading -> cell: aggregates side by side, intervals in one cell."""
-    return {
-        "Tasks": [
-            {
-                "task": row["task"],
-                "condition": row["condition"],
-                "mean return": Interval(row["mean"], row["low"], row["high"]),
-                "mean of the last four evaluations": Interval(
-                    row["last_four_mean"], row["last_four_low"], row["last_four_high"]
-                ),
-                "return of each seed": row["values"],
-                "seeds": row["seeds"],
-                "env step": row["step"],
-            }
-            for row in numbers.per_task
-        ],
-        "Aggregates": _wide(numbers.aggregates, {"condition": "condition"}, {}),
-        "Differences": _wide(
-            numbers.differences, {"a": "a", "b": "b"}, {"P(a > b)": "p_improvement"}
-        ),
-    }
-
-
-def _wide(rows: list[Row], first: dict[str, str], extra: dict[str, str]) -> list[Row]:
-    last = {**extra, "tasks": "tasks", "seeds": "seeds", "env step": "step"}
-    merged: dict[tuple, Row] = {}
-    for row in rows:
-        key = tuple(row[column] for column in first.values())
-        cells = merged.setdefault(key, dict(zip(first, key, strict=True)))
-        cells[NAMES[row["aggregate"]]] = Interval(row["value"], row["low"], row["high"])
-        if row["aggregate"] == list(AGGREGATES)[-1]:
-            cells.update({heading: row[column] for heading, column in last.items()})
-    return list(merged.values())
-
-
-def shown(value: Any, digits: int = 3) -> str:
-    """A number as the tables show it; nothing for a missing one."""
-    if isinstance(value, Interval):
-        middle, low, high = (shown(part, digits) for part in value)
-        return f"{middle} [{low}, {high}]" if low else middle
-    if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else f"{value:.{digits}f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def exact(value: Any) -> str:
-    """A number with all its digits, for CSV; nothing for a missing one."""
-    if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else repr(float(value))
-    return str(value)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write rows with all digits of their numbers."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([exact(row[column]) for column in columns] for row in rows)
-
-
-def markdown(rows: Sequence[Row], digits: int = 3) -> str:
-    """A Markdown table of rows with equal headings; names from data stay in their cells."""
-    if not rows:
-        return "None.\n"
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[plain_text(shown(value, digits)) for value in row.values()] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def plain_text(text: str) -> str:
-    """`text` as Markdown that shows it as it is and stays in its table cell."""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
-    return re.sub(r"([\\`|])", r"\\\1", safe)

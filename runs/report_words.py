@@ -1,22 +1,31 @@
 """The report in sentences: what was found, what it rests on, and what it does not show."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from primacy.runs.report_comparisons import Comparison, replay_ratio
 from primacy.runs.report_diagnostics import value_cap, value_peak
+from primacy.runs.report_formats import shown
 from primacy.runs.report_labels import plain, remedy_names, varied
 from primacy.runs.report_study import Condition, Experiment, Study
-from primacy.runs.report_tables import Comparison, Numbers, Row, shown
+from primacy.runs.report_tables import Numbers, Row
 from primacy.runs.statistics import Bootstrap
 
 SELECTION = (
     "If settings were chosen on the seeds reported here, the numbers are favoured by that choice; "
     "only fresh seeds tell. This report cannot know."
 )
-SCOPE = (
-    "Intervals are about new seeds on these tasks, not about new tasks. Whether two intervals "
-    "overlap is not a test: read the interval of the difference."
-)
+RESAMPLED = {
+    "runs": "seeds within tasks",
+    "tasks": "tasks",
+    "both": "tasks and of seeds within them",
+}
+SCOPES = {
+    "runs": "Intervals are about new seeds on these tasks, not about new tasks.",
+    "tasks": "Intervals of aggregates are about other tasks, not about new seeds.",
+    "both": "Intervals of aggregates are about new seeds on other tasks.",
+}
+OVERLAP = "Whether two intervals overlap is not a test: read the interval of the difference."
 WIDENING = (
     "Calibrated intervals are bootstrap percentile intervals, widened about the value by "
     "sqrt(n/(n-1)) t/1.96 for n seeds: plain ones are too narrow with few seeds."
@@ -44,7 +53,7 @@ def _finding(pair: Comparison, found: Numbers) -> str:
     scale, digits = (high - low) / by.gamma, by.decimals if single else 3
     before, after = (f"{low + row[side] * scale:,.{digits}f}" for side in ("of_b", "of_a"))
     what = "the mean return" if single else f"the IQM of {by.words}"
-    size = f"{row['seeds']} seeds{_at(shown(row['step']))}"
+    size = f"{row['seeds']} seeds, {_at(shown(row['step']))}"
     where, change = " ".join([place, *_context(pair)]), CHANGES[pair.change](pair.a, pair.b)
     return (
         f"{where}, {change} {_verb(row)} {what} "
@@ -53,7 +62,7 @@ def _finding(pair: Comparison, found: Numbers) -> str:
 
 
 def _at(step: str) -> str:
-    return f", env step {step}" if step else ", final scores"
+    return f"env step {step}" if step else "final scores"
 
 
 def _context(pair: Comparison) -> Iterable[str]:
@@ -138,20 +147,33 @@ def _large(value: float) -> str:
 
 def basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
     """What the numbers of an experiment rest on: to be said under every figure and table."""
+    return f"{size(experiment, task)}, {method(bootstrap)}."
+
+
+def size(experiment: Experiment, task: str = "") -> str:
+    """Tasks, seeds, env step and replay ratios of an experiment, or of one task of it."""
     tasks = (task,) if task else experiment.tasks
     seeds = sorted({len(c.curves[t].seeds) for t in tasks for c in experiment.on(t)})
     steps = sorted({experiment.steps[t] for t in tasks})
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     until = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
     names = task or (tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks")
-    return f"{names}: {many} seeds{_at(until if steps[-1] else '')}, {method(bootstrap)}."
+    said = [f"{many} seeds", _at(until if steps[-1] else ""), *_ratios(experiment, tasks)]
+    return f"{names}: {', '.join(said)}"
+
+
+def _ratios(experiment: Experiment, tasks: Sequence[str]) -> Iterable[str]:
+    run = [c for t in tasks for c in experiment.on(t) if c.config("replay_ratio") is not None]
+    ratios = sorted({replay_ratio(c): str(c.config("replay_ratio")) for c in run}.items())
+    if ratios:
+        yield f"replay ratio {' and '.join(text for _, text in ratios)}"
 
 
 def method(bootstrap: Bootstrap) -> str:
     """How intervals were made."""
     return (
-        f"95% {bootstrap.interval} intervals, {bootstrap.resamples:,} resamples of seeds within "
-        f"tasks (bootstrap seed {bootstrap.seed})"
+        f"95% {bootstrap.interval} intervals, {bootstrap.resamples:,} resamples of "
+        f"{RESAMPLED[bootstrap.resample]} (bootstrap seed {bootstrap.seed})"
     )
 
 
@@ -171,7 +193,7 @@ def caveats(study: Study, bootstrap: Bootstrap) -> list[str]:
         )
     said += [
         SELECTION,
-        SCOPE,
+        f"{SCOPES[bootstrap.resample]} {OVERLAP}",
         "A score at a fixed step also depends on the distance from the last reset.",
     ]
     return said

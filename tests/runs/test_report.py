@@ -15,6 +15,7 @@ import pytest
 from primacy.runs import report as command
 from primacy.runs.errors import UserError
 from primacy.runs.report import ReportOptions
+from primacy.runs.report_tables import COLUMNS
 from primacy.runs.statistics import AGGREGATES
 from primacy.tests.support.report_runs import DIAGNOSTICS, constant, demo, write_run
 
@@ -72,20 +73,25 @@ def charts(text):
 
 def test_files(reported):
     names = {path.name for path in reported.iterdir()}
-    tables = {"aggregates.csv", "differences.csv", "per_task.csv", "curves.csv"}
-    assert names == {"index.html", "report.md", "figures"} | tables
+    assert names == {"index.html", "report.md", "figures", "tables"} | {f"{n}.csv" for n in COLUMNS}
+    pasted = {path.name for path in (reported / "tables").iterdir()}
+    tables = ("aggregates", "differences", "per_task")
+    assert pasted == {f"{name}.{kind}" for name in tables for kind in ("md", "tex")}
     drawn = {path.stem for path in (reported / "figures").glob("*.svg")}
     assert drawn == {path.stem for path in (reported / "figures").glob("*.png")}
-    assert {"overview", "replay-ratio", "aggregates", "diagnostics-walker-stand-actor"} <= drawn
+    expected = {"overview", "aggregates", "differences", "profiles", "improvement", "replay-ratio"}
+    assert expected | {"relations", "diagnostics-walker-stand-actor"} <= drawn
+    assert not list((reported / "figures").glob("*.jsonl"))
     assert (reported / "figures" / "overview.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_aggregates_have_exactly_the_agreed_columns(reported):
     header = (reported / "aggregates.csv").read_text().splitlines()[0]
-    assert header == "condition,aggregate,value,low,high,tasks,seeds,step"
+    assert header == "condition,aggregate,value,low,high,tasks,seeds,step,interval"
     found = rows(reported / "aggregates.csv")
-    assert len(found) == 7 * 4
-    assert {row["aggregate"] for row in found} == set(AGGREGATES)
+    assert len(found) == 7 * 5
+    assert {row["aggregate"] for row in found} == {*AGGREGATES, "auc"}
+    assert {row["interval"] for row in found} == {"calibrated"}
     assert {(row["tasks"], row["seeds"]) for row in found} == {("1", "3")}
     assert {row["step"] for row in found} == {"4000", "8000"}
 
@@ -110,8 +116,10 @@ def test_numbers_of_the_page_are_those_of_the_csv(reported, page, name):
         assert shown == [row[end] for row in written for end in ("value", "low", "high")]
         return
     for at, row in enumerate(written):
-        one = shown[13 * (at // 4) + 3 * (at % 4) :][:3]
+        one = shown[18 * (at // 5) + 3 * (at % 5) :][:3]
         assert one == [row["value"], row["low"], row["high"]]
+        chance = shown[18 * (at // 5) + 15 :][:3]
+        assert chance == [row[f"p_improvement{end}"] for end in ("", "_low", "_high")]
 
 
 def test_numbers_of_the_markdown_are_those_of_the_csv(reported):
@@ -154,7 +162,7 @@ def test_what_the_first_screen_says(page):
     assert "return (0 to 1000)" in json.dumps(drawn["chart-0"])
     assert "env steps (after action repeat 4)" in json.dumps(drawn["chart-1"])
     assert "cap 400 = largest reward / (1 - discount)" in json.dumps(drawn["chart-1"])
-    said = "3 seeds, env step 8,000, 95% calibrated intervals, 500 resamples"
+    said = "3 seeds, env step 8,000, replay ratio 4 and 32, 95% calibrated intervals, 500 resamples"
     assert f"walker-stand: {said}" in body[q : body.index("<h2>")]
 
 
@@ -182,8 +190,11 @@ def test_names_from_data_are_escaped(tmp_path):
     markdown = (output / "report.md").read_text()
     assert "<img" not in markdown
     tables = [line for line in markdown.splitlines() if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {7 + 1, 8 + 1}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {7 + 1, 9 + 1}
     assert {row["condition"] for row in rows(output / "aggregates.csv")} >= {NASTY}
+    latex = (output / "tables" / "per_task.tex").read_text()
+    assert r"\textless{}/script\textgreater{}" in latex
+    assert r"onerror=alert(1)\textgreater{} \& \textbar{}" in latex
 
 
 def test_the_same_runs_and_seed_give_the_same_report(tmp_path):
@@ -231,8 +242,8 @@ def test_no_folder_is_refused(tmp_path):
 
 
 def test_a_missing_extra_names_its_remedy(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "altair", None)
-    with pytest.raises(UserError, match="need the package altair") as caught:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(UserError, match="need the package vl_convert") as caught:
         command.run(ReportOptions((tmp_path,), tmp_path / "report"))
     assert caught.value.hint == "pip install 'primacy[report]'"
 
@@ -240,7 +251,8 @@ def test_a_missing_extra_names_its_remedy(tmp_path, monkeypatch):
 def test_import_is_light():
     code = (
         "import sys, primacy.runs.report;"
-        "print([m for m in ('torch', 'pandas', 'altair', 'jinja2', 'numpy') if m in sys.modules])"
+        "unwanted = ('torch', 'pandas', 'vl_convert', 'jinja2', 'numpy');"
+        "print([m for m in unwanted if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

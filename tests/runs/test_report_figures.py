@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from primacy.runs.report_figures import figures, specification
+from primacy.runs.report_drawing import specification
+from primacy.runs.report_figures import figures
 from primacy.runs.report_panels import DASHED, DOTTED, PALETTE, SHAPES, SOLID, styles, thin
 from primacy.runs.report_study import study
 from primacy.runs.report_tables import numbers
@@ -150,7 +151,7 @@ def test_a_replay_ratio_not_run_breaks_the_line(tmp_path):
     for ratio, remedies in (("1", []), ("4", []), ("16", []), ("1", RESET), ("16", RESET)):
         folder = tmp_path / f"{ratio}{len(remedies)}"
         write_run(folder, constant(SEEDS), STEPS, replay_ratio=ratio, remedies=remedies)
-    (figure,) = drawn(read(tmp_path))["replay_ratio"]
+    (figure,) = drawn(read(tmp_path))["replay-ratio"]
     (panel,) = figure.groups[0].panels
     lines = [(row["remedy"], row["x"], row["y"]) for row in values(panel["layer"][0]["data"])]
     assert lines == [
@@ -166,7 +167,7 @@ def test_a_replay_ratio_not_run_breaks_the_line(tmp_path):
 
 def test_one_replay_ratio_has_no_curve(tmp_path):
     write_run(tmp_path / "a", constant(SEEDS), STEPS)
-    assert drawn(read(tmp_path))["replay_ratio"] == []
+    assert drawn(read(tmp_path))["replay-ratio"] == []
 
 
 def test_diagnostics_have_a_panel_per_metric_and_layer(tmp_path):

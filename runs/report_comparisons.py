@@ -1,0 +1,64 @@
+"""Which conditions a report compares with which, and why."""
+
+from collections.abc import Iterable
+from itertools import permutations
+from typing import NamedTuple
+
+from primacy.runs.errors import UserError
+from primacy.runs.report_study import Condition, Experiment, Study
+
+
+class Comparison(NamedTuple):
+    """`a` is compared with `b`, its reference, because of `change`."""
+
+    experiment: Experiment
+    a: Condition
+    b: Condition
+    change: str
+    """remedies, priming, replay_ratio or baseline."""
+
+
+def compare(study: Study, baseline: str = "") -> Iterable[Comparison]:
+    """Pairs that differ in remedies alone, in priming alone, or in replay ratio alone.
+
+    With a baseline: every other condition of its experiment against it.
+    """
+    if baseline:
+        named = [(e, c) for e in study.experiments for c in e.conditions if c.label == baseline]
+        if not named:
+            known = "; ".join(condition.label for condition in study.conditions)
+            raise UserError(f"no condition is called {baseline!r}", f"the conditions are: {known}")
+        experiment, reference = named[0]
+        for other in experiment.conditions:
+            if other is not reference and set(other.curves) & set(reference.curves):
+                yield Comparison(experiment, other, reference, "baseline")
+        return
+    for experiment in study.experiments:
+        for b, a in permutations(experiment.conditions, 2):
+            change = _change(experiment, a, b)
+            if change and set(a.curves) & set(b.curves):
+                yield Comparison(experiment, a, b, change)
+
+
+def _change(experiment: Experiment, a: Condition, b: Condition) -> str:
+    """In what alone `a` differs from its reference `b`, or an empty string."""
+    if a.remedies and not b.remedies and a.without("remedies") == b.without("remedies"):
+        return "remedies"
+    priming = ("prime_updates", "prime_transitions")
+    if a.settings.get("prime_updates") and not b.settings.get("prime_updates"):
+        return "priming" if a.without(*priming) == b.without(*priming) else ""
+    if "replay_ratio" not in a.settings or a.without("replay_ratio") != b.without("replay_ratio"):
+        return ""
+    ratios = [
+        replay_ratio(c)
+        for c in experiment.conditions
+        if c.without("replay_ratio") == a.without("replay_ratio")
+    ]
+    ends = (min(ratios), max(ratios))
+    return "replay_ratio" if (replay_ratio(b), replay_ratio(a)) == ends else ""
+
+
+def replay_ratio(condition: Condition) -> float:
+    """Gradient steps per env step."""
+    above, _, below = str(condition.config("replay_ratio")).partition("/")
+    return float(above) / float(below or 1)

@@ -1,0 +1,183 @@
+"""The tables of a report for people: cells with intervals, as text, CSV and Markdown."""
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from primacy.runs.report_labels import metric_name
+from primacy.runs.report_tables import NAMES, Numbers, Row
+
+DECIMALS = {"Tasks": 1}
+"""Of each table's numbers, where not 3."""
+
+PARTS_SHOWN = {"environment": "environment", "update": "updates", "evaluation": "evaluation"}
+
+
+class Interval(NamedTuple):
+    """A number with its interval, in one cell of a table."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wide_tables(numbers: Numbers) -> dict[str, list[Row]]:
+    """The tables people read, heading -> cell: aggregates side by side, intervals in one cell."""
+    return {
+        "Aggregates": _wide(numbers.aggregates, {"condition": "condition"}),
+        "Differences": _wide(
+            numbers.differences, {"a": "a", "b": "b"}, {"P(a > b)": "p_improvement"}
+        ),
+        "Tasks": [
+            {
+                "task": row["task"],
+                "condition": row["condition"],
+                "mean return": _cell(row, "mean"),
+                "mean of the last four evaluations": Interval(
+                    row["last_four_mean"], row["last_four_low"], row["last_four_high"]
+                ),
+                "return of each seed": row["values"],
+                "seeds": row["seeds"],
+                "env step": row["step"],
+            }
+            for row in numbers.per_task
+        ],
+    }
+
+
+def side_tables(numbers: Numbers) -> dict[str, list[Row]]:
+    """Tables about networks and cost, heading -> cell."""
+    return {
+        "Relations": [_relation(row) for row in numbers.relations],
+        "Interventions": [_intervention(row) for row in numbers.interventions],
+        "Costs": list(_costs(numbers.costs)),
+        "Runs": [_run(row) for row in numbers.costs],
+    }
+
+
+def _wide(rows: list[Row], first: dict[str, str], extra: dict[str, str] | None = None) -> list[Row]:
+    last = {"tasks": "tasks", "seeds": "seeds", "env step": "step"}
+    present = dict.fromkeys(row["aggregate"] for row in rows)
+    nothing = Interval(math.nan, math.nan, math.nan)
+    merged: dict[tuple, Row] = {}
+    for row in rows:
+        key = tuple(row[column] for column in first.values())
+        if key not in merged:
+            merged[key] = {
+                **dict(zip(first, key, strict=True)),
+                **{NAMES[name]: nothing for name in present},
+                **{heading: _cell(row, column) for heading, column in (extra or {}).items()},
+                **{heading: row[column] for heading, column in last.items()},
+            }
+        merged[key][NAMES[row["aggregate"]]] = _cell(row, "value")
+    return list(merged.values())
+
+
+def _cell(row: Row, column: str) -> Interval:
+    ends = (f"{column}_low", f"{column}_high") if f"{column}_low" in row else ("low", "high")
+    return Interval(row[column], *(row[end] for end in ends))
+
+
+def _relation(row: Row) -> Row:
+    return {
+        "experiment": row["experiment"],
+        "diagnostic": metric_name(row["metric"]),
+        "measured on": row["layer"] or row["network"],
+        "correlation with return": row["across"],
+        "within conditions": row["within"],
+        "agents": row["agents"],
+        "tasks": row["tasks"],
+    }
+
+
+def _intervention(row: Row) -> Row:
+    return {
+        "condition": row["condition"],
+        "diagnostic": metric_name(row["metric"]),
+        "measured on": row["layer"] or row["network"],
+        "before": row["before"],
+        "after": row["after"],
+        "change": Interval(row["change"], row["low"], row["high"]),
+        "measured": row["measured"],
+        "tasks": row["tasks"],
+    }
+
+
+def _costs(rows: list[Row]) -> Iterable[Row]:
+    for label in dict.fromkeys(row["condition"] for row in rows):
+        own = [row for row in rows if row["condition"] == label]
+        seconds, steps = (sum(r[name] for r in own) for name in ("seconds", "gradient_steps"))
+        yield {
+            "condition": label,
+            "runs": len(own),
+            "seeds": sum(row["seeds"] for row in own),
+            **_time(own, seconds, steps),
+        }
+
+
+def _run(row: Row) -> Row:
+    return {
+        "run": row["run"],
+        "task": row["task"],
+        "condition": row["condition"],
+        "seeds": row["seeds"],
+        **_time([row], row["seconds"], row["gradient_steps"]),
+    }
+
+
+def _time(rows: list[Row], seconds: float, steps: int) -> Row:
+    shares = {part: sum(r[part] for r in rows) / seconds for part in PARTS_SHOWN if seconds}
+    return {
+        "env steps": sum(row["env_steps"] for row in rows),
+        "gradient steps": steps,
+        "wall hours": seconds / 3600,
+        "gradient steps per second": steps / seconds if seconds else math.nan,
+        **{f"share in {name}": shares.get(part, math.nan) for part, name in PARTS_SHOWN.items()},
+    }
+
+
+def shown(value: Any, digits: int = 3) -> str:
+    """A number as the tables show it; nothing for a missing one."""
+    if isinstance(value, Interval):
+        middle, low, high = (shown(part, digits) for part in value)
+        return f"{middle} [{low}, {high}]" if low else middle
+    if isinstance(value, float | np.floating):
+        if math.isnan(value):
+            return ""
+        return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def exact(value: Any) -> str:
+    """A number with all its digits, for CSV; nothing for a missing one."""
+    if isinstance(value, float | np.floating):
+        return "" if math.isnan(value) else repr(float(value))
+    return str(value)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write rows with all digits of their numbers."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([exact(row[column]) for column in columns] for row in rows)
+
+
+def markdown(rows: Sequence[Row], digits: int = 3) -> str:
+    """A Markdown table of rows with equal headings; names from data stay in their cells."""
+    if not rows:
+        return "None.\n"
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    lines += [[plain_text(shown(value, digits)) for value in row.values()] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def plain_text(text: str) -> str:
+    """`text` as Markdown that shows it as it is and stays in its table cell."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
+    return re.sub(r"([\\`|])", r"\\\1", safe)

@@ -1,0 +1,112 @@
+"""What interventions did to the networks: diagnostics just before and just after."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from primacy.runs.report_relations import Frame, feature_layer
+from primacy.runs.report_study import Condition, Experiment
+from primacy.runs.results import Run
+
+INTERVENTION_COLUMNS = (
+    "condition network layer metric before after change low high measured tasks".split()
+)
+
+SHOWN = ("dormant_0.025", "erank", "weight_norm", "mean_q", "dist_init", "feature_norm")
+"""Metrics that are drawn; the CSV has all of them."""
+
+KEY = ("task", "condition", "env_step", "seed", "network", "layer", "metric")
+
+
+class Change(NamedTuple):
+    """One diagnostic around the interventions of an experiment."""
+
+    network: str
+    layer: str
+    metric: str
+    table: Frame
+    """task, condition (its name), env_step, seed, before, after: a row per agent and time."""
+
+
+def changes(experiment: Experiment) -> list[Change]:
+    """Every diagnostic measured before and after interventions, in order of first appearance.
+
+    `primacy train` measures the first intervention of each --diagnose-every.
+    """
+    import pandas as pd
+
+    rows = [
+        (task, condition.name, *row)
+        for condition in experiment.conditions
+        for task, curve in condition.curves.items()
+        for run in condition.runs[task]
+        for row in _around(run, curve.seeds)
+    ]
+    if not rows:
+        return []
+    names = (*KEY, "phase", "value")
+    table: Frame = pd.DataFrame(dict(zip(names, zip(*rows, strict=True), strict=True)))
+    kept = table.drop_duplicates([*KEY, "phase"], keep="last").set_index([*KEY, "phase"])["value"]
+    wide = kept.unstack("phase").reindex(columns=["before", "after"]).dropna().reset_index()
+    order = {key: at for at, key in enumerate(dict.fromkeys(r[4:7] for r in rows))}
+    groups = wide.groupby(["network", "layer", "metric"], sort=False)
+    ordered = sorted(groups, key=lambda one: order[one[0]])
+    return [Change(key[0], key[1], key[2], rows) for key, rows in ordered]
+
+
+def _around(run: Run, seeds: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+    """(env step, seed, network, layer, metric, phase, value) of this run's interventions."""
+    path = run.folder / "plasticity.csv"
+    if not path.exists():
+        return
+    text = path.read_text(encoding="utf-8")
+    header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
+    lines = [line for line in lines if ",before," in line or ",after," in line]
+    for row in csv.DictReader(lines, header.split(",")):
+        value = float(row["value"])
+        if row["phase"] in ("before", "after") and int(row["seed"]) in seeds and np.isfinite(value):
+            names = row["network"], row["layer"], row["metric"], row["phase"]
+            yield int(row["env_step"]), int(row["seed"]), *names, value
+
+
+def drawn(found: Sequence[Change]) -> list[Change]:
+    """Those of `SHOWN`, at the layer that feeds the heads; critics first, then by metric."""
+    layers: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        layers.setdefault((one.network, one.metric), []).append(one.layer)
+    order = {metric: at for at, metric in enumerate(SHOWN)}
+    kept = [
+        one
+        for one in found
+        if one.metric in SHOWN and one.layer == feature_layer(layers[one.network, one.metric])
+    ]
+    return sorted(kept, key=lambda one: (one.network != "critic", one.network, order[one.metric]))
+
+
+def summary(experiment: Experiment, found: Sequence[Change]) -> Iterable[dict[str, Any]]:
+    """Medians before and after, and median and quartiles of the change, over agents and times."""
+    for condition in experiment.conditions:
+        for one in found:
+            rows = one.table[one.table["condition"] == condition.name]
+            if len(rows):
+                yield _summarised(condition, one, rows)
+
+
+def _summarised(condition: Condition, one: Change, rows: Frame) -> dict[str, Any]:
+    before, after = rows["before"].to_numpy(), rows["after"].to_numpy()
+    low, middle, high = np.percentile(after - before, [25, 50, 75]).tolist()
+    return {
+        "condition": condition.label,
+        "network": one.network,
+        "layer": one.layer,
+        "metric": one.metric,
+        "before": float(np.median(before)),
+        "after": float(np.median(after)),
+        "change": middle,
+        "low": low,
+        "high": high,
+        "measured": len(rows),
+        "tasks": int(rows["task"].nunique()),
+    }
