@@ -69,9 +69,8 @@ def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
     axes = [parse_axis(text) for text in options.grid]
     default = read(options.fork_of) if options.fork_of else None
     found = []
-    for (names, command), *combination in itertools.product(
-        _beginnings(options), *(choices for _, choices in axes)
-    ):
+    grid = list(itertools.product(*(choices for _, choices in axes)))
+    for (names, command), combination in itertools.product(_beginnings(options), grid):
         arguments = list(common)
         pieces = list(names)
         for (axis, _), values in zip(axes, combination, strict=True):

@@ -32,7 +32,7 @@ def two_tasks(root, steps=(100, 200)):
 
 def test_latex_has_a_row_per_task_and_a_column_per_condition(tmp_path):
     found = numbers(two_tasks(tmp_path), HOW)
-    text = latex_tables(found, "method")["per_task"]
+    text = latex_tables(found, "method", "score", 0)["per_task"]
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
     assert [line.split(" & ")[0] for line in body] == ["walker-b", r"walker\_a"]
     assert all(line.count(" & ") == 3 and line.endswith(r" \\") for line in body)
@@ -42,7 +42,9 @@ def test_latex_has_a_row_per_task_and_a_column_per_condition(tmp_path):
 
 
 def test_latex_says_how_and_has_equal_columns_everywhere(tmp_path):
-    for text in latex_tables(numbers(two_tasks(tmp_path), HOW), "100% of_method").values():
+    for text in latex_tables(
+        numbers(two_tasks(tmp_path), HOW), "100% of_method", "score", 0
+    ).values():
         (columns,) = re.findall(r"\\begin{tabular}{(\w+)}", text)
         for line in text.splitlines():
             if line.endswith(r" \\"):
@@ -50,7 +52,9 @@ def test_latex_says_how_and_has_equal_columns_everywhere(tmp_path):
         assert text.count(r"\toprule") == text.count(r"\midrule") == 1
     assert (
         r"100\% of\_method"
-        in latex_tables(numbers(two_tasks(tmp_path), HOW), "100% of_method")["aggregates"]
+        in latex_tables(numbers(two_tasks(tmp_path), HOW), "100% of_method", "score", 0)[
+            "aggregates"
+        ]
     )
 
 
