@@ -108,7 +108,7 @@ def _unwritable(output: Path, error: OSError) -> UserError:
 
 def _write(report: "Report", output: Path) -> Path:
     from primacy.runs.report_drawing import drawing
-    from primacy.runs.report_formats import DECIMALS, markdown, wide_tables, write_csv
+    from primacy.runs.report_formats import markdown, wide_tables, write_csv
     from primacy.runs.report_latex import latex_tables
     from primacy.runs.report_page import html, report_markdown
     from primacy.runs.report_panels import styles
@@ -123,7 +123,7 @@ def _write(report: "Report", output: Path) -> Path:
         write_csv(output / f"{name}.csv", columns, getattr(report.numbers, name))
     for title, rows in wide_tables(report.numbers).items():
         path = output / "tables" / f"{FILES[title]}.md"
-        path.write_text(markdown(rows, DECIMALS.get(title, 3)), encoding="utf-8")
+        path.write_text(markdown(rows, report.decimals(title)), encoding="utf-8")
     decimals = report.decimals("Tasks") - 1
     latex = latex_tables(report.numbers, method(report.bootstrap), report.words, decimals)
     for name, text in latex.items():

@@ -1,11 +1,12 @@
 """Which conditions a report compares with which, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
 from primacy.runs.errors import UserError
 from primacy.runs.report_study import Condition, Experiment, Study
+from primacy.runs.results import Run
 
 
 class Comparison(NamedTuple):
@@ -15,7 +16,17 @@ class Comparison(NamedTuple):
     a: Condition
     b: Condition
     change: str
-    """remedies, priming, replay_ratio or baseline."""
+    """remedies, priming, replay_ratio, fork or baseline."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether equal seeds of both sides share their history up to a fork, on every task."""
+        tasks = [task for task in self.a.curves if task in self.b.curves]
+        return all(
+            self.a.curves[task].seeds == self.b.curves[task].seeds
+            and _forked(self.a.runs[task], self.b.runs[task])
+            for task in tasks
+        )
 
 
 def compare(study: Study, baseline: str = "") -> Iterable[Comparison]:
@@ -40,8 +51,23 @@ def compare(study: Study, baseline: str = "") -> Iterable[Comparison]:
                 yield Comparison(experiment, a, b, change)
 
 
+def _forked(a: Sequence[Run], b: Sequence[Run]) -> bool:
+    """Whether two runs are forks of one, or one is a fork of the other."""
+    if len(a) != 1 or len(b) != 1:
+        return False
+    begun = [run.origin if run.origin.get("kind") == "fork" else {} for run in (a[0], b[0])]
+    points = [(origin.get("parent"), origin.get("at")) for origin in begun]
+    if all(begun):
+        return points[0] == points[1]
+    folders = [str(run.folder.resolve()) for run in (b[0], a[0])]
+    return any(o and o["parent"] == folder for o, folder in zip(begun, folders, strict=True))
+
+
 def _change(experiment: Experiment, a: Condition, b: Condition) -> str:
     """In what alone `a` differs from its reference `b`, or an empty string."""
+    if a.settings.get("origin") and not b.settings.get("origin"):
+        forked = Comparison(experiment, a, b, "fork")
+        return "fork" if set(a.curves) & set(b.curves) and forked.paired else ""
     if a.remedies and not b.remedies and a.without("remedies") == b.without("remedies"):
         return "remedies"
     priming = ("prime_updates", "prime_transitions")

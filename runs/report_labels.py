@@ -45,6 +45,8 @@ def order(settings: Settings) -> tuple:
 
 
 def _rank(name: str, value: Any) -> tuple:
+    if value is None:
+        return (-1, 0.0, "")
     if name == "replay_ratio" and value is not None:
         return (0, float(Fraction(str(value))), "")
     if isinstance(value, int | float):
@@ -93,6 +95,7 @@ DESCRIBE: dict[str, Callable[[Any, Sequence[Any]], str]] = {
     "remedies": _remedies,
     "prime_updates": _primed,
     "prime_transitions": _primed_on,
+    "origin": lambda value, rivals: value,
 }
 
 

@@ -46,7 +46,7 @@ SIZE = "tasks seeds step interval"
 COLUMNS = {
     "aggregates": f"condition aggregate value low high {SIZE}".split(),
     "differences": "a b aggregate value low high p_improvement p_improvement_low "
-    f"p_improvement_high {SIZE}".split(),
+    f"p_improvement_high {SIZE} design gain".split(),
     "improvement": f"a b value low high {SIZE}".split(),
     "profiles": f"condition threshold value low high {SIZE}".split(),
     "sample_efficiency": f"condition env_step value low high {SIZE}".split(),
@@ -223,11 +223,23 @@ def _differences(pair: Comparison, chance: Row, how: Bootstrap) -> Iterable[Row]
             "aggregate": name,
             "of_a": gamma * float(evaluate(of_a, aggregate)[0]),
             "of_b": gamma * float(evaluate(of_b, aggregate)[0]),
-            **_interval(difference(of_a, of_b, aggregate, how), scale=gamma),
+            **_gap(of_a, of_b, aggregate, how, pair.paired, gamma),
             "p_improvement": chance["value"],
             "p_improvement_low": chance["low"],
             "p_improvement_high": chance["high"],
         }
+
+
+def _gap(a: Scores, b: Scores, aggregate: str, how: Bootstrap, paired: bool, gamma: float) -> Row:
+    """The difference; where it is paired, how much narrower that made its interval."""
+    found = difference(a, b, aggregate, how, paired=paired)
+    said = _interval(found, scale=gamma)
+    gain = np.nan
+    if paired:
+        alone = difference(a, b, aggregate, how)
+        width = float(found.high[0] - found.low[0])
+        gain = float(alone.high[0] - alone.low[0]) / width if width > 0 else np.nan
+    return said | {"design": "paired" if paired else "unpaired", "gain": gain}
 
 
 def _profiles(e: Experiment, how: Bootstrap) -> Iterable[Row]:

@@ -67,7 +67,7 @@ def _at(step: str) -> str:
 
 def _context(pair: Comparison) -> Iterable[str]:
     """What both sides have and others of the experiment do not."""
-    if pair.change == "baseline":
+    if pair.change in ("baseline", "fork"):
         return
     for name in varied([condition.settings for condition in pair.experiment.conditions]):
         value = pair.b.settings[name]
@@ -92,6 +92,7 @@ CHANGES: dict[str, Callable[[Condition, Condition], str]] = {
     "replay_ratio": lambda a, b: (
         f"raising the replay ratio from {b.config('replay_ratio')} to {a.config('replay_ratio')}"
     ),
+    "fork": lambda a, b: f"going on as {a.label} instead of {b.label}",
     "baseline": lambda a, b: f"{a.label} instead of {b.label}",
 }
 
@@ -108,7 +109,15 @@ def _interval(row: Row, scale: float, digits: int) -> str:
     if math.isnan(low):
         return f"{text}, too few seeds for an interval"
     doubt = " includes 0" if low <= 0 <= high else ""
-    return f"{text} [{low:,.{digits}f}, {high:,.{digits}f}]{doubt}"
+    return f"{text} [{low:,.{digits}f}, {high:,.{digits}f}]{doubt}{_pairing(row)}"
+
+
+def _pairing(row: Row) -> str:
+    """What sharing a history up to the fork was worth."""
+    if row["design"] != "paired":
+        return ""
+    gain = "" if math.isnan(row["gain"]) else f", {row['gain']:.1f} times as precise as unpaired"
+    return f", paired by the history that the seeds share{gain}"
 
 
 def value_findings(study: Study) -> list[str]:

@@ -9,7 +9,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,6 +47,8 @@ class Run:
     events: "pd.DataFrame"
     form: str = RUN_FOLDER
     """What it was read from; all but run folders know returns alone."""
+    origin: dict[str, Any] = field(default_factory=dict)
+    """The fork or transplant that it began as: kind, parent, at; empty for most runs."""
 
     @property
     def task(self) -> str:
@@ -101,9 +103,14 @@ def _read_run(folder: Path) -> Run:
         )
     command = document.get("command", "")
     status = folder / "status.json"
+    kind, origin = _origin(document)
+    if kind:
+        # Not a setting of the run, but conditions of different origins are different.
+        config = config | {"origin": ORIGINS[kind](origin)}
     return Run(
         folder=folder,
         config=config,
+        origin={"kind": kind, **origin} if kind else {},
         command=command if isinstance(command, str) else shlex.join(command),
         commit=str(document.get("commit") or ""),
         state=_read_json(status).get("state", "unknown") if status.exists() else "unknown",
@@ -111,6 +118,20 @@ def _read_run(folder: Path) -> Run:
         diagnostics=_read_diagnostics(folder),
         events=_read_table(folder / "events.csv", EVENT_COLUMNS),
     )
+
+
+ORIGINS = {
+    "fork": lambda origin: f"fork at {origin['at']:,}",
+    "transplant": lambda origin: {
+        "experience": f"given {origin['at']:,} transitions",
+        "networks": f"given networks at {origin['at']:,}",
+    }[origin["what"]],
+}
+"""What a run began with, in words."""
+
+
+def _origin(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return next(((k, document[k]) for k in ORIGINS if isinstance(document.get(k), dict)), ("", {}))
 
 
 def _read_text(path: Path) -> str:

@@ -4,6 +4,7 @@ import csv
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -180,7 +181,8 @@ def test_the_commands_of_the_manual(published, monkeypatch, command):
         event_files(published / "events", [Curves("a", "walker-run", STEPS, steps)], "eval/return")
     monkeypatch.chdir(published)
     # Page and pictures take most of the time, and the same code made those of the reports above.
-    monkeypatch.setattr("primacy.runs.report_figures.write", lambda *_: None)
+    nobody = SimpleNamespace(wait=lambda: None)
+    monkeypatch.setattr("primacy.runs.report_worker.Workers", lambda *_: nobody)
     monkeypatch.setattr("primacy.runs.report_page.html", lambda _: "")
     report(*shlex.split(command)[2:])
     found = [float(row["value"]) for row in rows(published / "report" / "aggregates.csv")]

@@ -43,6 +43,7 @@ def write_run(
     diagnostics: Iterable[tuple[Any, ...]] = (),
     resets: Sequence[int] = (),
     events: Iterable[tuple[int, int, str]] = (),
+    origin: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Path:
     """One run folder.
@@ -54,6 +55,7 @@ def write_run(
         diagnostics: (seed, env_step, network, layer, metric, value) rows.
         resets: env steps at which the first remedy fired.
         events: further (seed, env_step, event).
+        origin: {"fork": {...}} or {"transplant": {...}} of config.json.
         config: what differs from `DEFAULTS`; None removes a setting.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +65,7 @@ def write_run(
     done = max((steps[len(values) - 1] for values in returns.values() if values), default=0)
     command = ["primacy", "train", "--task", merged["task"], "--out", folder.name]
     document = {"schema": 1, "config": merged, "commit": "abc123", "command": command}
+    document |= origin or {}
     (folder / "config.json").write_text(json.dumps(document))
     status = {"state": state, "env_step": done, "env_steps": merged.get("env_steps", done)}
     (folder / "status.json").write_text(json.dumps(status))
