@@ -12,6 +12,7 @@ COMMANDS = {
     "train": ("train_command", "train", "train S seeds of an agent on a task; goes on by itself"),
     "evaluate": ("evaluate_command", "evaluate", "fresh episodes of a trained run; table, video"),
     "sweep": ("sweep", "sweep", "a grid of runs side by side on this machine's cores"),
+    "run": ("run_command", "run", "a published study as named conditions, with its report"),
     "fork": ("fork_command", "fork", "go on from a run's checkpoint with other settings"),
     "transplant": (
         "transplant_command",

@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from primacy.runs.arguments import parse
-from primacy.runs.config import SETTINGS, RunConfig, near
+from primacy.runs.config import SETTINGS, RunConfig, near, to_dict
 from primacy.runs.errors import UserError
 
 
@@ -21,6 +21,17 @@ class TrainOptions:
     """Run folder: written, and resumed from where it exists."""
     quiet: bool = False
     """No progress lines."""
+
+
+def as_arguments(config: RunConfig) -> list[str]:
+    """The options that make `primacy train` run this configuration: what the setting leaves."""
+    default = to_dict(SETTINGS[config.agent](config.task))
+    arguments = ["--agent", config.agent, "--task", config.task]
+    for name, value in to_dict(config).items():
+        if value != default[name]:
+            values = value if isinstance(value, list) else [value]
+            arguments += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return arguments
 
 
 def setting_of(arguments: Sequence[str]) -> str:

@@ -49,6 +49,8 @@ class Cell:
     arguments: tuple[str, ...]
     """The command and its options."""
     config: RunConfig
+    after: str = ""
+    """The cell that must be finished first."""
 
 
 def parse_axis(text: str) -> tuple[str, list[list[str]]]:
@@ -128,8 +130,10 @@ def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
     reported = time.monotonic()
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                cell = waiting.pop(0)
+            failed += _dropped(waiting, failed)
+            ready = [cell for cell in waiting if not cell.after or _ended_well(cell, out)]
+            for cell in ready[: jobs - len(running)]:
+                waiting.remove(cell)
                 running.append(_start(cell, out / cell.name))
             time.sleep(POLL_SECONDS)
             for job in [job for job in running if job.process.poll() is not None]:
@@ -146,6 +150,19 @@ def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
             job.process.wait()
         raise
     return failed
+
+
+def _dropped(waiting: list[Cell], failed: Sequence[str]) -> list[str]:
+    """Takes out the cells that wait for one that failed; returns their names."""
+    hopeless = [cell for cell in waiting if cell.after in failed]
+    for cell in hopeless:
+        waiting.remove(cell)
+        print(f"left out  {cell.name}: {cell.after} failed", flush=True)
+    return [cell.name for cell in hopeless]
+
+
+def _ended_well(cell: Cell, out: Path) -> bool:
+    return read_status(out / cell.after).get("state") == "finished"
 
 
 def _ended(job: _Job, out: Path) -> list[str]:
@@ -169,19 +186,24 @@ def sweep(arguments: Sequence[str]) -> int:
         SweepOptions, "primacy sweep", _gather_grid(arguments), return_unknown_args=True
     )
     found = cells(options, common)
+    return 1 if run_all(found, options.out, options.jobs or os.cpu_count() or 1) else 0
+
+
+def run_all(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
+    """`run_cells`, with a last line; asked to end, it takes its runs with it and exits."""
     start = time.monotonic()
-    # A sweep that is asked to end takes its runs with it; each saves and can go on.
+    # Each run saves and can go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        failed = run_cells(found, options.out, options.jobs or os.cpu_count() or 1)
+        failed = run_cells(found, out, jobs)
     except KeyboardInterrupt:
         print("stopped; the same command goes on", flush=True)
-        return 130
+        raise SystemExit(130) from None
     print(
         f"{len(found) - len(failed)} of {len(found)} runs finished in "
         f"{duration(time.monotonic() - start)}"
     )
-    return 1 if failed else 0
+    return failed
 
 
 def _gather_grid(arguments: Sequence[str]) -> list[str]:
