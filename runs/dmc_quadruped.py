@@ -16,6 +16,9 @@ TASKS = ("quadruped-walk", "quadruped-run")
 """Of the study's ten tasks and SR-SAC's fifteen, those this script is named after."""
 
 
+LATER, FRESH = "primed, reset later", "fresh agent, old experience"
+
+
 @dataclass(frozen=True)
 class Scale:
     """Sizes at which the conditions are run."""
@@ -117,13 +120,16 @@ def conditions(task: str, scale: Scale) -> Iterator[Cell]:
     reset = f"reset:every={scale.reset_every},unit=env_steps{offset}"
     for ratio in scale.ratios:
         plain = replace(base, replay_ratio=ratio)
-        yield _train(f"{task}/rr{ratio}", plain)
-        yield _train(f"{task}/rr{ratio}-reset", replace(plain, remedies=(reset,)))
+        name = f"replay ratio {ratio}"
+        yield _train(f"{task}/rr{ratio}", replace(plain, label=name))
+        treated = replace(plain, remedies=(reset,), label=f"{name} + reset")
+        yield _train(f"{task}/rr{ratio}-reset", treated)
     primed = replace(
         base,
         replay_ratio=scale.primed_ratio,
         prime_updates=scale.prime_updates,
         prime_transitions=scale.prime_transitions,
+        label="primed",
     )
     yield _train(f"{task}/primed", primed)
     # A fork begins after all that its env step made due: the reset comes with the next one.
@@ -132,13 +138,14 @@ def conditions(task: str, scale: Scale) -> Iterator[Cell]:
     parent = ("fork", f"{{out}}/{task}/primed", "--at", str(scale.primed_reset))
     yield Cell(
         f"{task}/primed-reset",
-        (*parent, "--remedies", *once),
-        replace(primed, remedies=once),
+        (*parent, "--remedies", *once, "--label", LATER),
+        replace(primed, remedies=once, label=LATER),
         after=f"{task}/primed",
     )
     source = f"{task}/rr{scale.ratios[-1]}"
-    config = replace(base, replay_ratio=scale.ratios[-1], start_steps=1)
-    yield Cell(f"{task}/transplant", ("transplant", f"{{out}}/{source}"), config, after=source)
+    config = replace(base, replay_ratio=scale.ratios[-1], start_steps=1, label=FRESH)
+    command = ("transplant", f"{{out}}/{source}", "--label", FRESH)
+    yield Cell(f"{task}/transplant", command, config, after=source)
 
 
 def _train(name: str, config: RunConfig) -> Cell:

@@ -8,6 +8,7 @@ from typing import Any
 NOT_A_CONDITION = frozenset(
     {"task", "seeds", "label", "env_steps", "eval_every", "eval_episodes", "diagnose_every"}
     | {"log_every", "checkpoint_every", "keep_checkpoints", "device", "compile", "threads"}
+    | {"given_transitions"}  # The origin of a run says it.
 )
 """Settings that may differ between runs of one condition: budget, measurement and machine."""
 

@@ -32,6 +32,12 @@ WIDENING = (
 )
 
 
+UNSAID = frozenset(
+    {"prime_transitions", "start_steps", "given_transitions", "offline_updates", "label"}
+)
+"""Settings that follow from priming or from how a run began."""
+
+
 def findings(numbers: Numbers) -> tuple[list[str], list[str]]:
     """One sentence per comparison, in plain text: those a report opens with, and the others.
 
@@ -71,12 +77,14 @@ def _context(pair: Comparison) -> Iterable[str]:
         return
     for name in varied([condition.settings for condition in pair.experiment.conditions]):
         value = pair.b.settings[name]
-        if value != pair.a.settings[name] or name == "prime_transitions":
+        if value != pair.a.settings[name] or name in UNSAID:
             continue
         if name == "replay_ratio":
             yield f"at replay ratio {value}"
         elif name == "remedies":
             yield f"with {remedy_names(value)}" if value else "without remedies"
+        elif name == "origin":
+            yield from [f"({value})"] if value else []
         elif name == "prime_updates":
             yield "after heavy priming" if value else "without priming"
         else:
