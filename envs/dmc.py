@@ -88,7 +88,7 @@ class DMC(gymnasium.Env):
         if seed is None:
             seed = int(self.np_random.integers(2**31))
         self._env.task._random = np.random.RandomState(seed)
-        # Some tasks draw part of the model at each reset, starting from what they find.
+        # Whatever was written to the model since it was made, by its task or a user, is undone.
         for array, pristine in self._written:
             array[...] = pristine
         step = self._simulate(self._env.reset)

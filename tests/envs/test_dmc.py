@@ -41,12 +41,21 @@ REPRESENTATIVE = (
 )
 
 
+def model_arrays(env: DMC) -> dict[str, bytes]:
+    model = env._physics.model.ptr
+    arrays = {name: getattr(model, name) for name in dir(model) if not name.startswith("__")}
+    return {
+        name: value.tobytes() for name, value in arrays.items() if isinstance(value, np.ndarray)
+    }
+
+
 def check_purity(task: str) -> None:
     dirty, fresh = make(task), make(task)
     for seed in (11, 12):
         record(dirty, seed, random_actions(dirty, 30, seed))
     actions = random_actions(fresh, 40, 0)
     assert record(dirty, 7, actions) == record(fresh, 7, actions)
+    assert model_arrays(dirty) == model_arrays(fresh)
     dirty.close()
     fresh.close()
 

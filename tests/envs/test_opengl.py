@@ -57,6 +57,17 @@ env.close()
     assert "libosmesa6" in hint
 
 
+def test_importing_leaves_the_environment_variables_alone():
+    code = """
+import os
+del os.environ["MUJOCO_GL"]
+before = dict(os.environ)
+import primacy.envs.dmc
+assert dict(os.environ) == before
+"""
+    assert run(code, MUJOCO_GL="egl").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("working", "wish", "chosen"),
     [

@@ -246,8 +246,9 @@ def test_bytes_lost_in_the_middle_are_named(tmp_path, lost):
     assert fault.value.hint
 
 
-def test_bytes_too_many_in_the_middle_are_named(tmp_path: Path):
-    with (written(tmp_path, 10) / "000001.rows").open("ab") as file:
+@pytest.mark.parametrize("steps", [8, 10])
+def test_a_segment_with_too_much_in_it_is_named(tmp_path, steps):
+    with (written(tmp_path, steps) / "000001.rows").open("ab") as file:
         file.write(bytes(RECORD_BYTES))
     with pytest.raises(JournalFault, match="5 env steps where 4 belong"):
         journal(tmp_path)
