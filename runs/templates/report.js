@@ -13,12 +13,18 @@ async function draw(element) {
   if (hidden.size) view.signal("hidden", [...hidden]).runAsync();
 }
 
-// Charts are drawn when they come near the window: a folded part has no width before it is opened,
-// and a hundred charts at once would keep the page from answering.
+// Charts are drawn when they come near the window, and the others one after the other: a hundred at
+// once would keep the page from answering. A folded part has no width before it is opened.
 const near = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) if (isIntersecting) draw(target);
 }, { rootMargin: "800px" });
 document.querySelectorAll(".chart").forEach((element) => near.observe(element));
+(async () => {
+  for (const element of document.querySelectorAll(".chart")) {
+    if (element.offsetWidth) await draw(element);
+    await new Promise((done) => setTimeout(done));
+  }
+})();
 
 function toggle(name) {
   if (!hidden.delete(name)) hidden.add(name);
