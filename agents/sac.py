@@ -150,10 +150,11 @@ class SAC:
         }
         self.alive = torch.ones(self.num_seeds, dtype=torch.bool, device=self.device)
         self._sums = torch.zeros(len(METRICS), self.num_seeds, device=self.device)
-        self._updates = torch.zeros(1, device=self.device)
+        self._updates = torch.zeros(self.num_seeds, device=self.device)
         self._networks = self._publish()
         self._remedies: Remedies = Chain((), self._networks)
         self._step = self._update
+        self._compiled = False
 
     def _place(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: value.to(self.device) for name, value in parameters.items()}
@@ -205,6 +206,7 @@ class SAC:
     def compile(self) -> None:
         """Take the whole update as one graph from now on, with the remedies attached so far."""
         self._step = whole_graph(self._update, self.device)
+        self._compiled = True
 
     @torch.no_grad()
     def _update(self, batch: Transitions, noise: Tensor) -> None:
@@ -292,7 +294,7 @@ class SAC:
 
     def attach(self, remedies: Remedies) -> None:
         """Let these remedies act inside the updates, which are not compiled yet."""
-        if self._step != self._update:
+        if self._compiled:
             raise RuntimeError("remedies are attached before the update is compiled")
         self._remedies = remedies
 
@@ -305,7 +307,7 @@ class SAC:
 
     def pop_metrics(self) -> dict[str, Tensor]:
         """Means [S] over the updates since the last call, by name."""
-        if not self._updates.item():
+        if not self._updates.any():
             return {}
         means = (self._sums / self._updates).cpu()
         self._sums.zero_()

@@ -56,35 +56,45 @@ def remedies(config: RunConfig) -> list[Any]:
     return [remedy for text in config.remedies if (remedy := parse(text)) is not None]
 
 
+def architectures(
+    config: RunConfig, observation_size: int, action_size: int
+) -> dict[str, Architecture]:
+    """The networks after the remedies' build options, by name."""
+    chosen = remedies(config)
+    plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
+    sizes = {"actor": observation_size, "critic": observation_size + action_size}
+    return {name: options(chosen, name, plain, inputs) for name, inputs in sizes.items()}
+
+
 def make_agent(
     config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
 ) -> tuple[SAC, Chain]:
     """The agent with the remedies' build options applied, and the chain of its remedies."""
-    chosen = remedies(config)
-    plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
-    sizes = {"actor": observation_size, "critic": observation_size + action_size}
-    architectures = {name: options(chosen, name, plain, inputs) for name, inputs in sizes.items()}
     agent = SAC(
         config.sac,
         observation_size,
         action_size,
         randomness.generators("initialisation", 0),
-        architectures,
+        architectures(config, observation_size, action_size),
         config.device,
     )
-    chain = Chain(chosen, agent.networks())
+    chain = Chain(remedies(config), agent.networks())
     agent.attach(chain)
     return agent, chain
 
 
-def assemble(config: RunConfig, say: Callable[[str], None]) -> Parts:
+Maker = Callable[[RunConfig, Randomness, int, int], tuple[SAC, Chain]]
+"""What makes an agent and its chain, as `make_agent` does."""
+
+
+def assemble(config: RunConfig, say: Callable[[str], None], maker: Maker = make_agent) -> Parts:
     """Build every part of a run as it is before its first step; `say` gets the size of replay."""
     set_up_torch(config)
     randomness = Randomness(config.seeds)
     lanes = make_lanes(config)
     layout = Layout(lanes.observations.shape[1], lanes.action_size)
     capacity = min(config.replay_capacity, config.given_transitions + config.env_steps)
-    agent, chain = make_agent(config, randomness, layout.observation_size, layout.action_size)
+    agent, chain = maker(config, randomness, layout.observation_size, layout.action_size)
     initial = {
         network.name: {name: value.clone() for name, _, _, value in network.parameters()}
         for network in agent.networks().values()

@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": ("evaluate_command", "evaluate", "fresh episodes of a trained run; table, video"),
     "sweep": ("sweep", "sweep", "a grid of runs side by side on this machine's cores"),
     "run": ("run_command", "run", "a published study as named conditions, with its report"),
+    "stack": ("stack_command", "stack", "runs that differ in remedies alone, in one process"),
     "fork": ("fork_command", "fork", "go on from a run's checkpoint with other settings"),
     "transplant": (
         "transplant_command",

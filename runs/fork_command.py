@@ -6,8 +6,8 @@ from pathlib import Path
 
 import tyro
 
-from primacy.runs import train as training
 from primacy.runs.arguments import parse
+from primacy.runs.conduct import train as conduct
 from primacy.runs.config import read
 from primacy.runs.fork import fork as make_fork
 from primacy.runs.options import parse_train
@@ -35,4 +35,4 @@ def fork(arguments: Sequence[str]) -> int:
     kept = tuple(text for text in parsed.run.remedies if text != "none")
     config = replace(parsed.run, remedies=kept)
     make_fork(options.run, options.at, config, parsed.out)
-    return training.train(config, parsed.out, parsed.quiet)
+    return conduct(config, parsed.out, parsed.quiet)

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 
 class Interrupted(Exception):
@@ -11,6 +11,10 @@ class Interrupted(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+Listener = Callable[[Callable[[int], None]], AbstractContextManager[None]]
+"""What tells a loop of signals while inside, as `listening` does."""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 cores."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from primacy.runs.arguments import parse
 from primacy.runs.compilation import planned_updates
@@ -37,6 +39,8 @@ class SweepOptions:
     """Runs side by side (0: one per core)."""
     fork_of: Path | None = None
     """Make every run a fork of this one (`primacy fork`)."""
+    lanes: Literal["seeds", "remedies"] = "seeds"
+    """What shares a process: the seeds of a run, or also runs that differ in remedies alone."""
     at: str = ""
     """Env steps to fork at, with commas between them: 50000,100000."""
 
@@ -51,6 +55,8 @@ class Cell:
     config: RunConfig
     after: str = ""
     """The cell that must be finished first."""
+    together: tuple[str, ...] = ()
+    """Names of the runs, where one process trains several."""
 
 
 def parse_axis(text: str) -> tuple[str, list[list[str]]]:
@@ -116,7 +122,31 @@ def _start(cell: Cell, folder: Path) -> _Job:
 
 
 def _finished(cell: Cell, out: Path) -> bool:
-    return read_status(out / cell.name).get("state") == "finished"
+    names = cell.together or (cell.name,)
+    return all(read_status(out / name).get("state") == "finished" for name in names)
+
+
+def stacked(found: Sequence[Cell], out: Path) -> list[Cell]:
+    """One cell for all runs that fit into one stack; writes what its process reads.
+
+    Raises:
+        UserError: forks, which begin one by one.
+    """
+    from primacy.runs.stack import shared
+
+    if any(cell.arguments[0] != "train" for cell in found):
+        raise UserError("--lanes remedies trains from scratch", "leave --fork-of or --lanes out")
+    groups: dict[str, list[Cell]] = {}
+    for cell in found:
+        groups.setdefault(shared(cell.config), []).append(cell)
+    out.mkdir(parents=True, exist_ok=True)
+    made = []
+    for number, group in enumerate(groups.values()):
+        path = out / f"stack-{number}.json"
+        path.write_text(json.dumps([list(cell.arguments[1:]) for cell in group], indent=1))
+        names = tuple(cell.name for cell in group)
+        made.append(Cell(path.stem, ("stack", str(path)), group[0].config, together=names))
+    return made
 
 
 def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
@@ -175,7 +205,7 @@ def _ended(job: _Job, out: Path) -> list[str]:
 
 
 def _show(cell: Cell, out: Path) -> None:
-    state = read_status(out / cell.name)
+    state = read_status(out / (cell.together or (cell.name,))[0])
     done, total = state.get("env_step", 0), state.get("env_steps", cell.config.env_steps)
     print(f"running   {cell.name}: step {done:,} of {total:,}", flush=True)
 
@@ -186,6 +216,8 @@ def sweep(arguments: Sequence[str]) -> int:
         SweepOptions, "primacy sweep", _gather_grid(arguments), return_unknown_args=True
     )
     found = cells(options, common)
+    if options.lanes == "remedies":
+        found = stacked(found, options.out)
     return 1 if run_all(found, options.out, options.jobs or os.cpu_count() or 1) else 0
 
 

@@ -4,25 +4,23 @@ any moment."""
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from pathlib import Path
 
 import torch
 
 from primacy.replay.journal import Journal, refill
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.acting import Acting
-from primacy.runs.assembly import assemble
+from primacy.runs.assembly import Maker, assemble, make_agent
 from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.compilation import compile_update, planned_updates
-from primacy.runs.config import SCHEMA, RunConfig, to_dict
+from primacy.runs.config import RunConfig
 from primacy.runs.diagnose import Diagnostics
 from primacy.runs.errors import UserError
 from primacy.runs.evaluate import Evaluator, record
 from primacy.runs.folder import RunFolder
 from primacy.runs.learning import Learner
 from primacy.runs.progress import Progress
-from primacy.runs.signals import Interrupted, listening
+from primacy.runs.signals import Interrupted
 from primacy.runs.tables import Tables
 
 # A checkpoint is a few MB; after this many seconds one is written even between the configured
@@ -35,11 +33,13 @@ class Training:
     """One run in its folder. `run` trains to the end, from the start or from the newest good
     checkpoint."""
 
-    def __init__(self, config: RunConfig, folder: RunFolder, quiet: bool) -> None:
+    def __init__(
+        self, config: RunConfig, folder: RunFolder, quiet: bool, maker: Maker = make_agent
+    ) -> None:
         self.config = config
         self.folder = folder
         self.progress = Progress(config, folder.path.name, quiet)
-        self.parts = parts = assemble(config, self.progress.note)
+        self.parts = parts = assemble(config, self.progress.note, maker)
         self.tables = Tables(folder.path)
         self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
         self.learner = Learner(parts)
@@ -66,7 +66,7 @@ class Training:
         """Train from wherever the folder stands to the end."""
         self._resume()
         compile_update(self.config, self.parts.agent, self.progress.say)
-        self.folder.write_status("running", self._counts())
+        self.folder.write_status("running", self.counts())
         if self.learner.gradient_step < self.config.offline_updates:
             self._learn_offline()
         while self.env_step < self.config.env_steps:
@@ -74,7 +74,7 @@ class Training:
             self._stop_if_asked(saved=False)
         self._report()
         self._save()
-        self.folder.write_status("finished", self._counts())
+        self.folder.write_status("finished", self.counts())
 
     def _advance(self) -> None:
         """One env step of every seed and all that is due with it."""
@@ -214,7 +214,7 @@ class Training:
         spent = [self.spent[name] for name in PARTS_OF_TIME]
         self.tables.timing.add(self.env_step, self.learner.gradient_step, seconds, *spent)
         self.tables.flush()
-        self.folder.write_status("running", self._counts())
+        self.folder.write_status("running", self.counts())
         self.progress.show(self.env_step, self.learner.gradient_step)
 
     def _freeze(self) -> None:
@@ -231,7 +231,8 @@ class Training:
                 "lower --learning-rate or --replay-ratio, or add a remedy",
             )
 
-    def _counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
+        """How far the run is, as status.json has it."""
         return {
             "env_step": self.env_step,
             "env_steps": self.config.env_steps,
@@ -346,46 +347,3 @@ class Training:
             stack.callback(self.tables.close)
             stack.callback(self.journal.close)
             stack.callback(self.progress.close)
-
-
-def train(config: RunConfig, out: Path, quiet: bool = False) -> int:
-    """Run or go on with the run in `out`; returns the exit code (0, or 128 + the signal that
-    stopped it)."""
-    folder = RunFolder.open(out, to_dict(config), SCHEMA)
-    try:
-        return _train(config, folder, quiet)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename or out} cannot be written or read: {error.strerror or error}",
-            "free some space or mend the permissions, then repeat the command: it goes on",
-        ) from error
-    finally:
-        folder.close()
-
-
-def _train(config: RunConfig, folder: RunFolder, quiet: bool) -> int:
-    training: Training | None = None
-    try:
-        training = Training(config, folder, quiet)
-        with listening(partial(setattr, training, "signal")):
-            training.run()
-        return 0
-    except Interrupted as stop:
-        assert training is not None
-        folder.write_status("interrupted", training._counts())
-        print(f"{folder.path}: stopped by {stop}, saved; the same command goes on", flush=True)
-        return 128 + stop.number
-    except Exception as error:
-        _note_failure(folder, training, error)
-        raise
-    finally:
-        if training is not None:
-            training.close()
-
-
-def _note_failure(folder: RunFolder, training: Training | None, error: Exception) -> None:
-    counts = training._counts() if training is not None else {}
-    try:
-        folder.write_status("failed", counts, f"{type(error).__name__}: {error}")
-    except OSError:
-        return  # The disk that made the run fail is likely the one that would hold the status.

@@ -7,9 +7,9 @@ from typing import Literal
 
 import tyro
 
-from primacy.runs import train as training
 from primacy.runs import transplant as transplants
 from primacy.runs.arguments import parse
+from primacy.runs.conduct import train as conduct
 from primacy.runs.config import read
 from primacy.runs.errors import UserError
 from primacy.runs.options import parse_train
@@ -55,4 +55,4 @@ def transplant(arguments: Sequence[str]) -> int:
         transplants.networks(options.run, config, options.at, parsed.out)
     else:
         transplants.experience(options.run, config, parsed.out)
-    return training.train(config, parsed.out, parsed.quiet)
+    return conduct(config, parsed.out, parsed.quiet)

@@ -1,0 +1,69 @@
+"""From a configuration and a folder to a finished run and an exit code."""
+
+from functools import partial
+from pathlib import Path
+
+from primacy.runs.assembly import Maker, make_agent
+from primacy.runs.config import SCHEMA, RunConfig, to_dict
+from primacy.runs.errors import UserError
+from primacy.runs.folder import RunFolder
+from primacy.runs.signals import Interrupted, Listener, listening
+from primacy.runs.train import Training
+
+
+def train(
+    config: RunConfig,
+    out: Path,
+    quiet: bool = False,
+    maker: Maker = make_agent,
+    listen: Listener = listening,
+) -> int:
+    """Run or go on with the run in `out`.
+
+    Args:
+        maker: makes the agent.
+        listen: tells the run of signals; a thread has none of its own.
+
+    Returns:
+        The exit code: 0, or 128 + the signal that stopped it.
+    """
+    folder = RunFolder.open(out, to_dict(config), SCHEMA)
+    try:
+        return _train(config, folder, quiet, maker, listen)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or out} cannot be written or read: {error.strerror or error}",
+            "free some space or mend the permissions, then repeat the command: it goes on",
+        ) from error
+    finally:
+        folder.close()
+
+
+def _train(
+    config: RunConfig, folder: RunFolder, quiet: bool, maker: Maker, listen: Listener
+) -> int:
+    training: Training | None = None
+    try:
+        training = Training(config, folder, quiet, maker)
+        with listen(partial(setattr, training, "signal")):
+            training.run()
+        return 0
+    except Interrupted as stop:
+        assert training is not None
+        folder.write_status("interrupted", training.counts())
+        print(f"{folder.path}: stopped by {stop}, saved; the same command goes on", flush=True)
+        return 128 + stop.number
+    except Exception as error:
+        _note_failure(folder, training, error)
+        raise
+    finally:
+        if training is not None:
+            training.close()
+
+
+def _note_failure(folder: RunFolder, training: Training | None, error: Exception) -> None:
+    counts = training.counts() if training is not None else {}
+    try:
+        folder.write_status("failed", counts, f"{type(error).__name__}: {error}")
+    except OSError:
+        return  # The disk that made the run fail is likely the one that would hold the status.
