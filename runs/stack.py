@@ -79,8 +79,8 @@ def _joint(configs: Sequence[RunConfig]) -> Joint:
     env = make(first.task, first.action_repeat)
     spaces = (env.observation_space.shape, env.action_space.shape)
     env.close()
-    sizes = [int(np.prod(shape or ())) for shape in spaces]
-    networks = [architectures(config, *sizes) for config in configs]
+    observation, action = (int(np.prod(shape or ())) for shape in spaces)
+    networks = [architectures(config, observation, action) for config in configs]
     for config, built in zip(configs, networks, strict=True):
         if shared(config) != shared(first) or built != networks[0]:
             raise UserError(
@@ -89,7 +89,7 @@ def _joint(configs: Sequence[RunConfig]) -> Joint:
                 "train them apart, without --lanes remedies",
             )
     generators = [g for c in configs for g in Randomness(c.seeds).generators("initialisation", 0)]
-    whole = SAC(first.sac, *sizes, generators, networks[0], first.device)
+    whole = SAC(first.sac, observation, action, generators, networks[0], first.device)
     return Joint(whole, [len(config.seeds) for config in configs])
 
 
