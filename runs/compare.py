@@ -38,6 +38,8 @@ class CompareOptions:
     """Bootstrap resamples."""
     bootstrap_seed: int = 0
     """Seed of the bootstrap: the same runs and seed give the same intervals."""
+    p_values: bool = False
+    """Give the permutation p-value of each difference too; its interval says more."""
     reading: tyro.conf.OmitArgPrefixes[ImportOptions] = ImportOptions()
 
 
@@ -63,7 +65,7 @@ def compare(arguments: Sequence[str]) -> int:
         )
     how = Bootstrap(options.interval, options.resamples, options.bootstrap_seed, options.resample)
     console = Console()
-    for part in _said(a, b, how):
+    for part in _said(a, b, how, options.p_values):
         console.print(part, highlight=False)
     for note in study.notes:
         console.print(f"note: {note}", highlight=False)
@@ -94,9 +96,9 @@ def _holds(place: Path, condition: "Condition") -> bool:
     return any(folder.is_relative_to(place.resolve()) for folder in folders)
 
 
-def _said(a: Side, b: Side, how: "Bootstrap") -> Iterator[object]:
-    from primacy.runs.report_tables import scores
-    from primacy.runs.statistics import AGGREGATES, difference, improvement, shared_tasks
+def _said(a: Side, b: Side, how: "Bootstrap", p_values: bool) -> Iterator[object]:
+    from primacy.runs.report_scores import scores
+    from primacy.runs.statistics import AGGREGATES, cautions, difference, improvement, shared_tasks
 
     left, right = scores(*a), scores(*b)
     tasks = shared_tasks(left, right)
@@ -107,8 +109,11 @@ def _said(a: Side, b: Side, how: "Bootstrap") -> Iterator[object]:
     yield f"B: {b[1].label} ({_seeds(right)})"
     yield f"{_tasks(a[0], tasks)}; {a[0].normaliser.words}; {_method(how)}"
     yield _aggregates(left, right, found, unit)
+    if p_values:
+        yield _p_values(left, right, how)
     yield f"P(A > B): {_shown(improvement(left, right, how), 1.0)}"
     yield _verdict(found["iqm"])
+    yield from (f"{caution}." for caution in cautions(left, right))
     if len(tasks) > 1:
         yield _per_task(left, right, how, unit)
 
@@ -144,6 +149,13 @@ def _aggregates(a: "Scores", b: "Scores", found: dict[str, "Estimate"], unit: fl
         values = (f"{unit * float(evaluate(side, name)[0]):.3f}" for side in (a, b))
         table.add_row(NAMES[name], *values, _shown(estimate, unit))
     return table
+
+
+def _p_values(a: "Scores", b: "Scores", how: "Bootstrap") -> str:
+    from primacy.runs.statistics import AGGREGATES, permutation_p_value
+
+    found = (f"{NAMES[n]} {permutation_p_value(a, b, n, how)[0]:.4f}" for n in AGGREGATES)
+    return f"permutation p-values of no difference, {how.resamples:,} each: {', '.join(found)}"
 
 
 def _per_task(a: "Scores", b: "Scores", how: "Bootstrap", unit: float) -> object:

@@ -120,7 +120,8 @@ def per_task(scores: Scores, bootstrap: Bootstrap) -> dict[str, Estimate]:
 def cautions(*sides: Scores) -> tuple[str, ...]:
     """What a reader must be told of so few seeds or tasks; empty where there are enough.
 
-    The coverages are those of benchmarks/coverage.py and docs/results/coverage.md.
+    The coverages are of smoothed public results; docs/results/coverage.md has 86 and 88 to 91%
+    on synthetic ones.
     """
     seeds = min(int(side.sizes.min()) for side in sides)
     said = []
@@ -133,7 +134,7 @@ def cautions(*sides: Scores) -> tuple[str, ...]:
     tasks = min(len(side.tasks) for side in sides)
     if tasks < 5:
         said.append(
-            f"{tasks} task{'s' * (tasks > 1)}: the IQM over fewer than 5 is unstable, "
+            f"{tasks} task{'s' * (tasks > 1)}: the IQM over fewer than 5 tasks is unstable, "
             "read the mean of each task first"
         )
     return tuple(said)

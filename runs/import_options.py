@@ -44,6 +44,8 @@ class ImportOptions:
     """Steps between resets, for --since-reset where results hold no events."""
     smooth: int = 1
     """Draw curves as means of so many evaluations; scores are not smoothed."""
+    pool: bool = False
+    """In the IQM and in profiles every run counts equally; otherwise every task does."""
     normalise: str = "auto"
     """auto (by the names of tasks), atari, dmc, antmaze, none, or a CSV of task,low,high."""
 

@@ -41,19 +41,36 @@ def costs(experiment: Experiment) -> Iterable[dict[str, Any]]:
                 }
 
 
-def _spent(path: Path) -> dict[str, float]:
-    """Column -> total; empty where there is no file, or no whole line of numbers in it."""
+CLOCK = ("seconds", *PARTS)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Column -> its numbers; empty where there is no file, or no whole line of numbers in it."""
     if not path.exists():
         return {}
     text = path.read_text(encoding="utf-8")
     header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
     names = header.split(",")
     rows = [row for line in lines if len(row := _numbers(line)) == len(names)]
-    clock = ("seconds", *PARTS)
-    if not rows or not {"env_step", "gradient_step", *clock} <= set(names):
+    if not rows or not {"env_step", "gradient_step", *CLOCK} <= set(names):
         return {}
-    columns = dict(zip(names, np.array(rows).T, strict=True))
-    return {n: _total(v) if n in clock else float(v.max()) for n, v in columns.items()}
+    return dict(zip(names, np.array(rows).T, strict=True))
+
+
+def _spent(path: Path) -> dict[str, float]:
+    """Column -> total; empty where nothing is known."""
+    columns = _read(path)
+    return {n: _total(v) if n in CLOCK else float(v.max()) for n, v in columns.items()}
+
+
+def clock(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Env steps [K] and the wall seconds spent up to each; both empty where nothing is known."""
+    columns = _read(path)
+    if not columns:
+        return np.array([]), np.array([])
+    seconds = columns["seconds"]
+    before = np.append(0.0, np.where(np.diff(seconds) < 0, seconds[:-1], 0.0))
+    return columns["env_step"], seconds + np.cumsum(before)
 
 
 def _numbers(line: str) -> list[float]:

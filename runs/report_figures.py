@@ -18,9 +18,11 @@ from primacy.runs.report_figures_scores import (
 )
 from primacy.runs.report_labels import metric_name, remedy_name
 from primacy.runs.report_panels import Brush, Point, limits_of, styles, thin
+from primacy.runs.report_progress import UNITS, along
+from primacy.runs.report_request import Progress
 from primacy.runs.report_study import Condition, Experiment, Study
 from primacy.runs.report_tables import Numbers
-from primacy.runs.report_words import basis
+from primacy.runs.report_words import band_basis
 from primacy.runs.results import Course, CourseKey
 from primacy.runs.statistics import Bootstrap
 
@@ -52,7 +54,9 @@ def figures(study: Study, numbers: Numbers, bootstrap: Bootstrap) -> dict[str, l
     return found
 
 
-def _x_title(experiment: Experiment, task: str) -> str:
+def _x_title(experiment: Experiment, task: str, x: Progress) -> str:
+    if x != "env_steps":
+        return UNITS[x].title
     if all(c.imported for c in experiment.on(task)):
         return "steps, as the files count them"
     repeats = sorted({c.config("action_repeat", task) or 1 for c in experiment.on(task)})
@@ -65,27 +69,47 @@ def _overview(experiment: Experiment, task: str, canvas: Canvas) -> Group:
     names = {condition.label: condition.name for condition in conditions}
     rows = [r for r in canvas.numbers.curves if r["task"] == task and r["condition"] in names]
     points = [(names[r["condition"]], r["env_step"], r["mean"], r["low"], r["high"]) for r in rows]
-    worth = _courses(conditions, task, MEAN_Q)
+    x = canvas.numbers.request.x
+    move = _Move(conditions, task, x)
+    points, worth = move.points(points), move.points(_courses(conditions, task, MEAN_Q))
     steps = [point[1] for point in (*points, *worth)]
-    span, x_title = (min(steps), max(steps)), _x_title(experiment, task)
+    span, x_title = (min(steps), max(steps)), _x_title(experiment, task, x)
     top = float(np.nanmax([p[2:5:2] for p in points]))
     returns = Axes(
-        "env step",
+        UNITS[x].one,
         "mean return",
         "" if worth else x_title,
         experiment.normaliser.returns,
         span,
         limits_of(experiment.normaliser.maximum, top),
     )
-    marks = list(_marks(conditions, task))
+    marks = move.marks(_marks(conditions, task))
     panels = [curve_panel(brush, _thinned(points), returns, height=230, marks=marks)]
     if worth:
         caps = value_caps(conditions, task)
         cap = f"cap {caps[-1]:,.0f} = largest reward / (1 - discount)" if caps else ""
-        axes = Axes("env step", "median mean Q", x_title, "mean Q (discounted return)", span)
+        axes = Axes(UNITS[x].one, "median mean Q", x_title, "mean Q (discounted return)", span)
         reference = (caps[-1], cap) if caps else None
         panels.append(curve_panel(brush, worth, axes, height=150, reference=reference))
-    return Group(task, panels, conditions, basis(experiment, canvas.how, task))
+    return Group(task, panels, conditions, band_basis(experiment, canvas.how, task))
+
+
+class _Move:
+    """From env steps to what curves run over, for each condition of a task."""
+
+    def __init__(self, conditions: Sequence[Condition], task: str, x: Progress) -> None:
+        self._along = {c.name: along(c, task, x) for c in conditions}
+
+    def _at(self, name: str, step: float) -> float:
+        return self._along[name](np.asarray(step)).item()
+
+    def points(self, points: Iterable[Point]) -> list[Point]:
+        """The points with their second entry moved."""
+        return [(c, self._at(c, step), y, low, high) for c, step, y, low, high in points]
+
+    def marks(self, marks: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+        """The marks, moved."""
+        return [(name, self._at(name, step)) for name, step in marks]
 
 
 def _courses(conditions: Sequence[Condition], task: str, key: CourseKey) -> list[Point]:

@@ -10,9 +10,10 @@ from primacy.runs.report_drawing import Canvas, Group
 from primacy.runs.report_labels import remedy_names
 from primacy.runs.report_panels import Brush, Panel, Point, thin
 from primacy.runs.report_points import interval_panel, pair_panel
+from primacy.runs.report_progress import UNITS
 from primacy.runs.report_study import Condition, Experiment
 from primacy.runs.report_tables import NAMES, Row
-from primacy.runs.report_words import basis
+from primacy.runs.report_words import band_basis, basis
 
 TITLES = {
     "iqm": "IQM of {}",
@@ -134,18 +135,19 @@ def profiles(experiment: Experiment, canvas: Canvas) -> Iterable[Group]:
         height=230,
         reference=(0.5, "half of the runs"),
     )
-    yield Group(experiment.title, [panel], conditions, basis(experiment, canvas.how))
+    yield Group(experiment.title, [panel], conditions, band_basis(experiment, canvas.how))
 
 
 def efficiency(experiment: Experiment, canvas: Canvas) -> Iterable[Group]:
-    """The IQM over tasks at each env step, where there are several tasks."""
+    """The IQM over tasks on the way, where there are several tasks."""
     conditions = _evaluated(experiment)
-    points = _lines(canvas.numbers.sample_efficiency, conditions, "env_step")
+    unit = UNITS[canvas.numbers.request.x]
+    points = _lines(canvas.numbers.sample_efficiency, conditions, unit.column)
     if not points:
         return
-    axes = Axes("env step", "IQM", "env steps", _title("iqm", experiment))
+    axes = Axes(unit.one, "IQM", unit.title, _title("iqm", experiment))
     panel = curve_panel(Brush(canvas.looks, conditions), points, axes, height=230)
-    yield Group(experiment.title, [panel], conditions, basis(experiment, canvas.how))
+    yield Group(experiment.title, [panel], conditions, band_basis(experiment, canvas.how))
 
 
 def ratios(experiment: Experiment, canvas: Canvas) -> Iterable[Group]:

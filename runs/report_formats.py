@@ -12,7 +12,7 @@ import numpy as np
 from primacy.runs.report_labels import metric_name
 from primacy.runs.report_tables import NAMES, Numbers, Row
 
-DECIMALS = {"Tasks": 1}
+DECIMALS = {"Tasks": 1, "P-values": 4}
 """Of each table's numbers, where not 3."""
 
 PARTS_SHOWN = {"environment": "environment", "update": "updates", "evaluation": "evaluation"}
@@ -51,11 +51,13 @@ def wide_tables(numbers: Numbers) -> dict[str, list[Row]]:
 
 
 def side_tables(numbers: Numbers) -> dict[str, list[Row]]:
-    """Tables about networks and cost, heading -> cell."""
+    """Tables about networks, cost and what was asked for, heading -> cell."""
     return {
         "Relations": [_relation(row) for row in numbers.relations],
         "Interventions": [_intervention(row) for row in numbers.interventions],
         "Costs": list(_costs(numbers.costs)),
+        "Thresholds": [_threshold(row) for row in numbers.thresholds],
+        "P-values": list(_p_values(numbers.differences)),
         "Runs": [_run(row) for row in numbers.costs],
     }
 
@@ -108,6 +110,28 @@ def _intervention(row: Row) -> Row:
     }
 
 
+def _threshold(row: Row) -> Row:
+    return {
+        "condition": row["condition"],
+        "curve of": NAMES[row["aggregate"]],
+        "reaches": row["threshold"],
+        "at": _cell(row, "value"),
+        "counted in": f"{row['unit']}s",
+        "tasks": row["tasks"],
+        "seeds": row["seeds"],
+        "remark": row["note"],
+    }
+
+
+def _p_values(rows: list[Row]) -> Iterable[Row]:
+    """A row per pair that has any."""
+    known = [row for row in rows if not math.isnan(row["p_value"])]
+    for a, b in dict.fromkeys((row["a"], row["b"]) for row in known):
+        own = [row for row in known if (row["a"], row["b"]) == (a, b)]
+        cells = {f"p of {NAMES[row['aggregate']]}": row["p_value"] for row in own}
+        yield {"a": a, "b": b, **cells, "tasks": own[0]["tasks"], "seeds": own[0]["seeds"]}
+
+
 def _costs(rows: list[Row]) -> Iterable[Row]:
     for label in dict.fromkeys(row["condition"] for row in rows):
         own = [row for row in rows if row["condition"] == label]
@@ -142,13 +166,13 @@ def _time(rows: list[Row], seconds: float, steps: int) -> Row:
 
 
 def shown(value: Any, digits: int = 3) -> str:
-    """A number as the tables show it; nothing for a missing one."""
+    """A number as the tables show it; nothing for a missing one, never for an infinite time."""
     if isinstance(value, Interval):
         middle, low, high = (shown(part, digits) for part in value)
         return f"{middle} [{low}, {high}]" if low else middle
     if isinstance(value, float | np.floating):
-        if math.isnan(value):
-            return ""
+        if not math.isfinite(value):
+            return "" if math.isnan(value) else "never"
         return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 

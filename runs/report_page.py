@@ -1,6 +1,7 @@
 """The report as one HTML file that needs nothing but itself, and as Markdown."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,12 +21,25 @@ from primacy.runs.report_formats import (
     wide_tables,
 )
 from primacy.runs.report_panels import Panel, Style, styles
+from primacy.runs.report_progress import UNITS
 from primacy.runs.report_settings import commands, settings
 from primacy.runs.report_study import Study
 from primacy.runs.report_tables import COLUMNS, Numbers, Row
-from primacy.runs.report_words import basis, caveats, findings, method, size, value_findings
+from primacy.runs.report_words import (
+    P_VALUES,
+    basis,
+    caveats,
+    findings,
+    method,
+    size,
+    value_findings,
+)
 from primacy.runs.results import RUN_FOLDER
+from primacy.runs.scoring import POOLED
 from primacy.runs.statistics import Bootstrap
+
+ASKED = ("Thresholds", "P-values")
+"""Tables that are there only where they were asked for."""
 
 FEW_TASKS = 5
 """Below this many tasks aggregates are unstable, and the page shows the tasks first."""
@@ -40,6 +54,8 @@ class Report:
     numbers: Numbers
     figures: dict[str, list[Figure]]
     bootstrap: Bootstrap
+    reload: int = 0
+    """Seconds after which the page loads itself anew, while it is watched; 0: never."""
 
     @property
     def notes(self) -> list[str]:
@@ -72,6 +88,27 @@ class Report:
     def words(self) -> str:
         """What a normalised score is, of each experiment."""
         return " and ".join(dict.fromkeys(e.normaliser.words for e in self.study.experiments))
+
+    @property
+    def method(self) -> str:
+        """How intervals were made, and of what if not of tasks that count equally."""
+        pooled = any(experiment.scoring.pool for experiment in self.study.experiments)
+        said = method(self.bootstrap)
+        return f"{said}. {POOLED}" if pooled else said
+
+    @property
+    def unit(self) -> str:
+        """What curves run over, one of it."""
+        return UNITS[self.numbers.request.x].one
+
+    @property
+    def p_values(self) -> str:
+        """What the permutation p-values are."""
+        return P_VALUES.format(
+            number=self.bootstrap.resamples,
+            seed=self.bootstrap.seed,
+            tests=sum(not math.isnan(row["p_value"]) for row in self.numbers.differences),
+        )
 
     @property
     def returns(self) -> str:
@@ -112,7 +149,6 @@ def html(report: Report) -> str:
         more=more,
         values=value_findings(report.study),
         caveats=caveats(report.study, report.bootstrap),
-        method=method(report.bootstrap),
         basis=[basis(e, report.bootstrap) for e in report.study.experiments],
         sizes=[f"{size(e)}." for e in report.study.experiments],
         tasks_first=all(len(e.tasks) < FEW_TASKS for e in report.study.experiments),
@@ -198,11 +234,15 @@ def _table(rows: list[Row], digits: int) -> dict[str, Any]:
 
 def _parts(value: Any, digits: int) -> list[tuple[str, str | None]]:
     if isinstance(value, Interval):
-        value, low, high = (_parts(end, digits)[0] for end in value)
+        value, low, high = (_end(end, digits) for end in value)
         return (
             [value] if not low[0] else [value, (" [", None), low, (", ", None), high, ("]", None)]
         )
     return [(shown(value, digits), exact(value) if isinstance(value, float) else None)]
+
+
+def _end(value: float, digits: int) -> tuple[str, str]:
+    return shown(value, digits), "Infinity" if value == math.inf else exact(value)
 
 
 def report_markdown(report: Report) -> str:
@@ -216,7 +256,11 @@ def report_markdown(report: Report) -> str:
     parts += [f"![{figure.name}](figures/{figure.name}.png)" for figure in drawn[:1]]
     for title, rows in wide_tables(report.numbers).items():
         parts += [f"## {title}", markdown(rows, report.decimals(title))]
-    parts += [f"Intervals: {method(report.bootstrap)}.", "## Read with care"]
+    for title, rows in side_tables(report.numbers).items():
+        if title in ASKED and rows:
+            parts += [f"## {title}", markdown(rows, report.decimals(title))]
+            parts += [report.p_values] if title == "P-values" else []
+    parts += [f"Intervals: {report.method}.", "## Read with care"]
     return "\n\n".join([*parts, _bullets(caveats(report.study, report.bootstrap))]) + "\n"
 
 

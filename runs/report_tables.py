@@ -1,34 +1,40 @@
 """The numbers of a report as rows."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from primacy.runs.report_comparisons import Comparison, compare
 from primacy.runs.report_costs import COST_COLUMNS, costs
+from primacy.runs.report_efficiency import (
+    EFFICIENCY_COLUMNS,
+    THRESHOLD_COLUMNS,
+    efficiency,
+    thresholds,
+    unshared,
+)
 from primacy.runs.report_interventions import INTERVENTION_COLUMNS, Change, changes, summary
+from primacy.runs.report_progress import check_progress
 from primacy.runs.report_relations import RELATION_COLUMNS, Relation, relation_rows, relations
-from primacy.runs.report_study import Condition, Curve, Experiment, Study
+from primacy.runs.report_request import Request
+from primacy.runs.report_scores import SIZE, Row, areas, band_name, ends, footing, scores
+from primacy.runs.report_study import Condition, Experiment, Study
 from primacy.runs.scoring import smoothed
 from primacy.runs.statistics import (
     AGGREGATES,
     Bootstrap,
-    Estimate,
     Scores,
-    area_under_curve,
     difference,
     estimate,
     evaluate,
     improvement,
     per_task,
+    permutation_p_value,
     profile,
     shared_tasks,
 )
-
-Row = dict[str, Any]
 
 NAMES = {
     "iqm": "IQM",
@@ -42,14 +48,17 @@ NAMES = {
 THRESHOLDS = 101
 """Points of a performance profile."""
 
-SIZE = "tasks seeds step interval"
+UNEVEN = 0.005
+"""Difference of the two IQMs of uneven seeds from which on it is said, as a share of gamma."""
+
 COLUMNS = {
     "aggregates": f"condition aggregate value low high {SIZE}".split(),
     "differences": "a b aggregate value low high p_improvement p_improvement_low "
-    f"p_improvement_high {SIZE} design gain".split(),
+    f"p_improvement_high {SIZE} design gain p_value".split(),
     "improvement": f"a b value low high {SIZE}".split(),
     "profiles": f"condition threshold value low high {SIZE}".split(),
-    "sample_efficiency": f"condition env_step value low high {SIZE}".split(),
+    "sample_efficiency": EFFICIENCY_COLUMNS,
+    "thresholds": THRESHOLD_COLUMNS,
     "per_task": "task condition mean low high seeds step values last_four_mean last_four_low "
     "last_four_high interval".split(),
     "curves": "task condition env_step gradient_step frame mean low high seeds interval".split(),
@@ -69,6 +78,7 @@ class Numbers:
     improvement: list[Row]
     profiles: list[Row]
     sample_efficiency: list[Row]
+    thresholds: list[Row]
     per_task: list[Row]
     curves: list[Row]
     interventions: list[Row]
@@ -79,16 +89,24 @@ class Numbers:
     """Title of an experiment -> its diagnostics against return, agent by agent."""
     changed: dict[str, list[Change]]
     """Title of an experiment -> its interventions, before and after."""
+    request: Request
     notes: tuple[str, ...]
-    """Which conditions have no interval, and why."""
+    """Which conditions have no interval, and why; where uneven seeds matter."""
 
 
-def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
+def numbers(
+    study: Study,
+    bootstrap: Bootstrap,
+    baseline: str = "",
+    request: Request = Request(),  # noqa: B008
+) -> Numbers:
     """Compute every table.
 
     Raises:
-        UserError: no condition is called `baseline`.
+        UserError: no condition is called `baseline`, or results do not tell what curves should run
+            over.
     """
+    check_progress(study, request.x)
     pairs = tuple(compare(study, baseline))
     members = [(e, c) for e in study.experiments for c in e.conditions if c.curves]
     aggregates = [(c, r) for e, c in members for r in _aggregates(e, c, bootstrap)]
@@ -98,10 +116,15 @@ def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
     changed = {e.title: changes(e) for e in study.experiments}
     return Numbers(
         aggregates=[row for _, (row, _) in aggregates],
-        differences=[r for pair in pairs for r in _differences(pair, chances[pair], bootstrap)],
+        differences=[
+            r for pair in pairs for r in _differences(pair, chances[pair], bootstrap, request)
+        ],
         improvement=list(chances.values()),
         profiles=[row for e in study.experiments for row in _profiles(e, bootstrap)],
-        sample_efficiency=[r for e in study.experiments for r in _efficiency(e, bootstrap)],
+        sample_efficiency=[
+            row for e in study.experiments for row in efficiency(e, request.x, bootstrap)
+        ],
+        thresholds=[row for e in study.experiments for row in thresholds(e, request, bootstrap)],
         per_task=[_per_task(e, c, t, bootstrap) for e, c, t in cells],
         curves=[row for e, c, t in cells for row in _curve(e, c, t, bootstrap)],
         interventions=[r for e in study.experiments for r in summary(e, changed[e.title])],
@@ -110,87 +133,41 @@ def numbers(study: Study, bootstrap: Bootstrap, baseline: str = "") -> Numbers:
         comparisons=pairs,
         related=related,
         changed=changed,
-        notes=tuple(
-            f"{c.label}: {note}." for c, (r, note) in aggregates if note and r["aggregate"] == "iqm"
+        request=request,
+        notes=(
+            *(f"{c.label}: {n}." for c, (r, n) in aggregates if n and r["aggregate"] == "iqm"),
+            *filter(None, (_unevenness(e, c) for e, c in members)),
+            *filter(None, (unshared(e, request.x) for e in study.experiments)),
         ),
     )
-
-
-def scores(experiment: Experiment, condition: Condition) -> Scores:
-    """Normalised scores of each task's seeds, as shares of gamma: 1 has no optimality gap."""
-    by = experiment.normaliser
-    return Scores.of(
-        {
-            task: {s: float(by.apply(task, v)) / by.gamma for s, v in seeds.items()}
-            for task, seeds in condition.finals.items()
-        }
-    )
-
-
-def areas(experiment: Experiment, condition: Condition) -> Scores | None:
-    """Area under each run's curve of normalised scores, divided by its range of steps.
-
-    Over the evaluations that all conditions of a task share; None where that is one step.
-    """
-    table = {}
-    for task, curve in condition.curves.items():
-        at = shared_steps(experiment, task)
-        if len(at) < 2:
-            return None
-        area = area_under_curve(
-            Scores.of({task: _shares(experiment, task, curve, at)}), at.astype(float)
-        )
-        table[task] = dict(zip(area.seeds[task], area.values[:, 0], strict=True))
-    return Scores.of(table)
-
-
-def shared_steps(experiment: Experiment, task: str) -> np.ndarray:
-    """[K]: env steps at which every condition of the task was evaluated."""
-    steps = experiment.on(task)[0].curves[task].env_steps
-    for condition in experiment.on(task):
-        steps = np.intersect1d(steps, condition.curves[task].env_steps)
-    return steps
-
-
-def _shares(e: Experiment, task: str, curve: Curve, steps: np.ndarray) -> dict[int, np.ndarray]:
-    """Seed -> [K] normalised scores at `steps`, as shares of gamma."""
-    returns = curve.returns[:, np.searchsorted(curve.env_steps, steps)]
-    scores = e.normaliser.apply(task, returns) / e.normaliser.gamma
-    return dict(zip(curve.seeds, scores, strict=True))
 
 
 def _aggregates(e: Experiment, c: Condition, how: Bootstrap) -> Iterable[tuple[Row, str]]:
     found = estimate(scores(e, c), tuple(AGGREGATES), how)
     if area := areas(e, c):
         found["auc"] = estimate(area, ("iqm",), how)["iqm"]
-    size = _size(e, [c], tuple(c.curves), how)
+    size = footing(e, [c], tuple(c.curves), how)
     for name, one in found.items():
-        said = _interval(one, scale=e.normaliser.gamma)
+        said = ends(one, scale=e.normaliser.gamma)
         yield {"condition": c.label, "aggregate": name, **said, **size}, one.note
 
 
-def _interval(found: Estimate, at: int = -1, scale: float = 1.0) -> Row:
-    return {
-        "value": scale * float(found.value[at]),
-        "low": scale * float(found.low[at]),
-        "high": scale * float(found.high[at]),
-    }
-
-
-def _size(e: Experiment, sides: Sequence[Condition], tasks: Sequence[str], how: Bootstrap) -> Row:
-    """How much a number rests on: tasks, seeds of each task and side, env step, interval."""
-    seeds = [str(_range(len(c.curves[task].seeds) for task in tasks)) for c in sides]
-    return {
-        "tasks": len(tasks),
-        "seeds": " and ".join(dict.fromkeys(seeds)),
-        "step": _range(e.steps[task] for task in tasks) or "",
-        "interval": how.interval,
-    }
-
-
-def _range(counts: Iterable[int]) -> int | str:
-    different = sorted(set(counts))
-    return different[0] if len(different) == 1 else f"{different[0]}-{different[-1]}"
+def _unevenness(e: Experiment, c: Condition) -> str:
+    """How far apart the two IQMs of uneven seeds are, where it shows."""
+    found = scores(e, c)
+    sizes = found.sizes
+    if sizes.min() == sizes.max():
+        return ""
+    by_task, by_run = (
+        e.normaliser.gamma * float(evaluate(replace(found, balance=balance), "iqm")[0])
+        for balance in ("tasks", "runs")
+    )
+    if abs(by_task - by_run) < UNEVEN * e.normaliser.gamma:
+        return ""
+    return (
+        f"{c.label} has {sizes.min()} to {sizes.max()} seeds a task: its IQM is {by_task:.3f} with "
+        f"every task counting equally, {by_run:.3f} with every run (--pool)."
+    )
 
 
 def _sides(pair: Comparison) -> tuple[Scores, Scores]:
@@ -201,16 +178,16 @@ def _sides(pair: Comparison) -> tuple[Scores, Scores]:
 
 def _improvement(pair: Comparison, how: Bootstrap) -> Row:
     a, b = _sides(pair)
-    size = _size(pair.experiment, [pair.a, pair.b], a.tasks, how)
+    size = footing(pair.experiment, [pair.a, pair.b], a.tasks, how)
     return {
         "a": pair.a.label,
         "b": pair.b.label,
-        **_interval(improvement(a, b, how)),
+        **ends(improvement(a, b, how)),
         **size,
     }
 
 
-def _differences(pair: Comparison, chance: Row, how: Bootstrap) -> Iterable[Row]:
+def _differences(pair: Comparison, chance: Row, how: Bootstrap, request: Request) -> Iterable[Row]:
     a, b = _sides(pair)
     left, right = areas(pair.experiment, pair.a), areas(pair.experiment, pair.b)
     wanted = [(name, name, a, b) for name in AGGREGATES]
@@ -227,13 +204,20 @@ def _differences(pair: Comparison, chance: Row, how: Bootstrap) -> Iterable[Row]
             "p_improvement": chance["value"],
             "p_improvement_low": chance["low"],
             "p_improvement_high": chance["high"],
+            "p_value": _p_value(of_a, of_b, aggregate, how)
+            if request.p_values and not pair.paired
+            else np.nan,
         }
+
+
+def _p_value(a: Scores, b: Scores, aggregate: str, how: Bootstrap) -> float:
+    return float(permutation_p_value(a, b, aggregate, how)[0])
 
 
 def _gap(a: Scores, b: Scores, aggregate: str, how: Bootstrap, paired: bool, gamma: float) -> Row:
     """The difference; where it is paired, how much narrower that made its interval."""
     found = difference(a, b, aggregate, how, paired=paired)
-    said = _interval(found, scale=gamma)
+    said = ends(found, scale=gamma)
     gain = np.nan
     if paired:
         alone = difference(a, b, aggregate, how)
@@ -249,37 +233,18 @@ def _profiles(e: Experiment, how: Bootstrap) -> Iterable[Row]:
     thresholds = np.linspace(0, max(top, 1e-3), THRESHOLDS)
     for condition, found in table.items():
         curve = profile(found, thresholds, how)
-        size = _size(e, [condition], found.tasks, how)
+        size = footing(e, [condition], found.tasks, how) | {"interval": band_name(how)}
         for at, threshold in enumerate(thresholds.tolist()):
             row = {"condition": condition.label, "threshold": e.normaliser.gamma * threshold}
-            yield row | _interval(curve, at) | size
-
-
-def _efficiency(e: Experiment, how: Bootstrap) -> Iterable[Row]:
-    """The IQM over tasks at every step all tasks and conditions share; nothing for one task."""
-    steps = shared_steps(e, e.tasks[0])
-    for task in e.tasks[1:]:
-        steps = np.intersect1d(steps, shared_steps(e, task))
-    if len(e.tasks) < 2 or len(steps) < 2:
-        return
-    for c in e.conditions:
-        table = {t: _shares(e, t, curve, steps) for t, curve in c.curves.items()}
-        if not table:
-            continue
-        found = estimate(Scores.of(table), ("iqm",), how)["iqm"]
-        size = _size(e, [c], tuple(table), how)
-        for at, step in enumerate(steps.tolist()):
-            size["step"] = step
-            said = _interval(found, at, e.normaliser.gamma)
-            yield {"condition": c.label, "env_step": step, **said, **size}
+            yield row | ends(curve, at) | size
 
 
 def _per_task(e: Experiment, condition: Condition, task: str, how: Bootstrap) -> Row:
-    curve, step, ends = condition.curves[task], e.steps[task], condition.finals[task]
+    curve, step, last_scores = condition.curves[task], e.steps[task], condition.finals[task]
     digits = 1 + e.normaliser.decimals
     last, four = (
-        _interval(per_task(Scores.of({task: of}), how)[task])
-        for of in (ends, curve.last_four(step))
+        ends(per_task(Scores.of({task: of}), how)[task])
+        for of in (last_scores, curve.last_four(step))
     )
     return {
         "task": task,
@@ -287,9 +252,9 @@ def _per_task(e: Experiment, condition: Condition, task: str, how: Bootstrap) ->
         "mean": last["value"],
         "low": last["low"],
         "high": last["high"],
-        "seeds": len(ends),
+        "seeds": len(last_scores),
         "step": step or "",
-        "values": " ".join(f"{value:.{digits}f}" for value in ends.values()),
+        "values": " ".join(f"{value:.{digits}f}" for value in last_scores.values()),
         "last_four_mean": four["value"],
         "last_four_low": four["low"],
         "last_four_high": four["high"],
@@ -302,7 +267,7 @@ def _curve(e: Experiment, condition: Condition, task: str, how: Bootstrap) -> It
     table = Scores.of({task: dict(zip(curve.seeds, curve.returns, strict=True))})
     found = estimate(table, ("mean",), how)["mean"]
     for at in range(len(curve.env_steps)):
-        band = _interval(found, at)
+        band = ends(found, at)
         yield {
             "task": task,
             "condition": condition.label,
@@ -313,7 +278,7 @@ def _curve(e: Experiment, condition: Condition, task: str, how: Bootstrap) -> It
             "low": band["low"],
             "high": band["high"],
             "seeds": len(curve.seeds),
-            "interval": how.interval,
+            "interval": band_name(how),
         }
 
 

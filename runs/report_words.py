@@ -7,9 +7,11 @@ from primacy.runs.report_comparisons import Comparison, replay_ratio
 from primacy.runs.report_diagnostics import value_cap, value_peak
 from primacy.runs.report_formats import shown
 from primacy.runs.report_labels import plain, remedy_names, varied
+from primacy.runs.report_scores import scores
 from primacy.runs.report_study import Condition, Experiment, Study
 from primacy.runs.report_tables import Numbers, Row
-from primacy.runs.statistics import Bootstrap
+from primacy.runs.scoring import POOLED
+from primacy.runs.statistics import Bootstrap, cautions
 
 SELECTION = (
     "If settings were chosen on the seeds reported here, the numbers are favoured by that choice; "
@@ -26,6 +28,21 @@ SCOPES = {
     "both": "Intervals of aggregates are about new seeds on other tasks.",
 }
 OVERLAP = "Whether two intervals overlap is not a test: read the interval of the difference."
+P_VALUES = (
+    "Two-sided p-values of no difference: conditions exchanged among the seeds of each task, "
+    "{number:,} permutations (seed {seed}), {tests} tests, none corrected for the others. With few "
+    "seeds none can be small: 0.1 is the least of 3 against 3 on one task. The interval of the "
+    "difference says more. Pairs that share a history have none."
+)
+FEW_SEEDS = (
+    "On ten or more tasks the calibrated interval covers about 95% with 3 seeds too; on one or two "
+    "no interval of 3 runs can tell of an outcome that none of them had. Take 5 seeds as the least "
+    "for a claim and 10 for a paper."
+)
+BANDS = {
+    "pointwise": "Bands hold at each point by itself.",
+    "simultaneous": "Bands are simultaneous: in 95% of cases one holds the whole true curve.",
+}
 WIDENING = (
     "Calibrated intervals are bootstrap percentile intervals, widened about the value by "
     "sqrt(n/(n-1)) t/1.96 for n seeds: plain ones are too narrow with few seeds."
@@ -164,7 +181,13 @@ def _large(value: float) -> str:
 
 def basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
     """What the numbers of an experiment rest on: to be said under every figure and table."""
-    return f"{size(experiment, task)}, {method(bootstrap)}."
+    pooled = f" {POOLED}." if experiment.scoring.pool and not task else ""
+    return f"{size(experiment, task)}, {method(bootstrap)}.{pooled}"
+
+
+def band_basis(experiment: Experiment, bootstrap: Bootstrap, task: str = "") -> str:
+    """The same under a curve, with what its band says."""
+    return f"{basis(experiment, bootstrap, task)} {BANDS[bootstrap.band]}"
 
 
 def size(experiment: Experiment, task: str = "") -> str:
@@ -196,18 +219,11 @@ def method(bootstrap: Bootstrap) -> str:
 
 def caveats(study: Study, bootstrap: Bootstrap) -> list[str]:
     """What a careful reader would ask about these numbers."""
-    seeds = [len(curve.seeds) for c in study.conditions for curve in c.curves.values()]
+    sides = [scores(e, c) for e in study.experiments for c in e.conditions if c.curves]
     said = [WIDENING] if bootstrap.interval == "calibrated" else []
-    if min(seeds) < 5:
-        said.append(
-            f"{min(seeds)} seeds: a plain 95% percentile interval covers about 85% with 3 seeds on "
-            "ten or more tasks, and about 69% on one to five. The calibrated interval covers about "
-            "95% and 87%. Take 5 seeds as the least for a claim and 10 for a paper."
-        )
-    if any(len(experiment.tasks) < 5 for experiment in study.experiments):
-        said.append(
-            "With fewer than 5 tasks the IQM is unstable: read the means of each task first."
-        )
+    said += [f"{caution}." for caution in cautions(*sides)]
+    if min(side.sizes.min() for side in sides) < 5:
+        said.append(FEW_SEEDS)
     said += [
         SELECTION,
         f"{SCOPES[bootstrap.resample]} {OVERLAP}",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 Drawing = tuple[str, str, float]
 """File name without suffix, Vega-Lite specification as JSON, pixels per point of the PNG."""
@@ -26,7 +27,20 @@ class Workers:
     """Processes that draw while this one goes on."""
 
     def __init__(self, drawings: Sequence[Drawing], folder: Path) -> None:
+        self._folder = folder
         self._running = [_start(share, folder) for share in shares(drawings, min(MOST, _cores()))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind where something went wrong before all was drawn."""
+        alive = [process for process in self._running if process.poll() is None]
+        for process in alive:
+            process.kill()
+            process.communicate()
+        for work in self._folder.glob(".*.jsonl"):
+            work.unlink()
 
     def wait(self) -> None:
         """Wait until all is drawn.

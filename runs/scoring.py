@@ -17,6 +17,9 @@ Window = tuple[int, int]
 """Steps (first, last]: evaluations after the first, up to and with the last."""
 
 
+POOLED = "Every run counts equally in the IQM and in profiles"
+
+
 @dataclass(frozen=True)
 class Scoring:
     """How each run is scored."""
@@ -33,6 +36,8 @@ class Scoring:
     """Steps between resets where no events tell."""
     smooth: int = 1
     """Curves are means of so many evaluations."""
+    pool: bool = False
+    """Whether every run counts equally in the IQM and in profiles, and not every task."""
 
     @classmethod
     def of(cls, options: ImportOptions) -> "Scoring":
@@ -63,6 +68,7 @@ class Scoring:
             options.since_reset,
             options.reset_every,
             options.smooth,
+            options.pool,
         )
 
     @property
@@ -78,6 +84,8 @@ class Scoring:
                 f"Curves are means of {self.smooth} evaluations up to each step; scores and tables "
                 "are not smoothed."
             )
+        if self.pool:
+            said.append(f"{POOLED}: tasks with more seeds weigh more.")
         return said
 
 

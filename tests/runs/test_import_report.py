@@ -3,6 +3,7 @@
 import csv
 import re
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -181,7 +182,7 @@ def test_the_commands_of_the_manual(published, monkeypatch, command):
         event_files(published / "events", [Curves("a", "walker-run", STEPS, steps)], "eval/return")
     monkeypatch.chdir(published)
     # Page and pictures take most of the time, and the same code made those of the reports above.
-    nobody = SimpleNamespace(wait=lambda: None)
+    nobody = nullcontext(SimpleNamespace(wait=lambda: None))
     monkeypatch.setattr("primacy.runs.report_worker.Workers", lambda *_: nobody)
     monkeypatch.setattr("primacy.runs.report_page.html", lambda _: "")
     report(*shlex.split(command)[2:])

@@ -198,7 +198,7 @@ def test_task_means_have_students_interval():
         (5, 2, ["2 seeds: too few for an interval"]),
         (5, 3, ["3 seeds: a plain 95% percentile interval covers about 85%"]),
         (5, 4, ["4 seeds: a plain"]),
-        (4, 5, ["4 tasks: the IQM over fewer than 5 is unstable"]),
+        (4, 5, ["4 tasks: the IQM over fewer than 5 tasks is unstable"]),
         (1, 1, ["1 seed: too few", "1 task: the IQM"]),
     ],
 )
