@@ -92,7 +92,7 @@ def _run_folders(folder: Path) -> list[Path]:
 
 
 def _read_run(folder: Path) -> Run:
-    document = _read_json(folder / "config.json")
+    document = read_json(folder / "config.json")
     config = document.get("config")
     if not isinstance(config, dict) or not isinstance(config.get("task"), str):
         raise UserError(
@@ -106,7 +106,7 @@ def _read_run(folder: Path) -> Run:
         config=config,
         command=command if isinstance(command, str) else shlex.join(command),
         commit=str(document.get("commit") or ""),
-        state=_read_json(status).get("state", "unknown") if status.exists() else "unknown",
+        state=read_json(status).get("state", "unknown") if status.exists() else "unknown",
         evaluations=_read_evaluations(folder / "evaluations.csv"),
         diagnostics=_read_diagnostics(folder),
         events=_read_table(folder / "events.csv", EVENT_COLUMNS),
@@ -123,7 +123,8 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises UserError where the file cannot be read or holds none."""
     try:
         document = json.loads(_read_text(path))
     except json.JSONDecodeError as error:
