@@ -109,7 +109,7 @@ def _read_run(folder: Path) -> Run:
         state=read_json(status).get("state", "unknown") if status.exists() else "unknown",
         evaluations=_read_evaluations(folder / "evaluations.csv"),
         diagnostics=_read_diagnostics(folder),
-        events=_read_table(folder / "events.csv", EVENT_COLUMNS),
+        events=read_table(folder / "events.csv", EVENT_COLUMNS),
     )
 
 
@@ -136,7 +136,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
+def read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     """The named columns of a CSV; empty if there is no such file.
 
     A last line without its end belongs to a run still being written and is left for next time.
@@ -204,7 +204,7 @@ def _number(path: Path, name: str, line: int, entry: str) -> None:
 
 
 def _read_evaluations(path: Path) -> "pd.DataFrame":
-    table = _read_table(path, EVALUATION_COLUMNS)
+    table = read_table(path, EVALUATION_COLUMNS)
     bad = ~np.isfinite(table.to_numpy(dtype=float))
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -228,9 +228,9 @@ def _read_diagnostics(folder: Path) -> "pd.DataFrame":
     """plasticity.csv between interventions, and mean Q where training.csv has it."""
     import pandas as pd
 
-    table = _read_table(folder / "plasticity.csv", DIAGNOSTIC_COLUMNS)
+    table = read_table(folder / "plasticity.csv", DIAGNOSTIC_COLUMNS)
     table = table.loc[table["phase"] == "interval"].drop(columns="phase")
-    training = _read_table(folder / "training.csv", TRAINING_COLUMNS)
+    training = read_table(folder / "training.csv", TRAINING_COLUMNS)
     mean_q = training.loc[training["metric"] == "mean_q"].assign(network="critic", layer="")
     if len(mean_q):
         others = table.loc[table["metric"] != "mean_q"]
