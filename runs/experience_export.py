@@ -76,7 +76,8 @@ def _write(
     from minari.data_collector import EpisodeBuffer
     from minari.dataset.minari_storage import MinariStorage
 
-    part = folder.with_name(folder.name + ".part")
+    # Absolute, for Minari measures its files by joining a relative folder to itself.
+    part = folder.absolute().with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     labels: list[dict[str, Any]] = []
 
