@@ -69,12 +69,12 @@ def episodes(chunks: Iterable[np.ndarray], layout: Layout) -> Iterator[Episode]:
 
 def _ends(rows: np.ndarray, layout: Layout) -> np.ndarray:
     """Whether an episode ends with each row, bool [n]; what follows the last one is not known."""
-    ended = (rows[:, layout.outcome][:, 1:] > 0).any(1)
+    ended = np.any(rows[:, layout.outcome][:, 1:] > 0, axis=1)
     after = np.ascontiguousarray(rows[:-1, layout.outcome.stop :])
     next_ones = np.ascontiguousarray(rows[1:, : layout.observation_size])
     # As bits, for == takes 0.0 for -0.0.
-    ended[:-1] |= (after.view(np.uint32) != next_ones.view(np.uint32)).any(1)
-    return ended
+    seam = np.any(after.view(np.uint32) != next_ones.view(np.uint32), axis=1)
+    return ended | np.append(seam, False)
 
 
 def _episode(rows: np.ndarray, start: int, layout: Layout) -> Episode:

@@ -72,7 +72,7 @@ class Draws(NamedTuple):
     """Gradient steps of each block."""
     oldest: np.ndarray
     """Number of the oldest transition drawn from, counted from 0 in order of arrival."""
-    count: np.ndarray
+    held: np.ndarray
     """Transitions drawn from, each equally likely."""
 
     @property
@@ -125,9 +125,9 @@ def expected(draws: Sequence[Draws], transitions: int) -> np.ndarray:
     """
     change = np.zeros(transitions + 1)
     for part in draws:
-        weight = part.updates * part.batch_size / part.count
+        weight = part.updates * part.batch_size / part.held
         change += np.bincount(part.oldest, weight, transitions + 1)
-        change -= np.bincount(part.oldest + part.count, weight, transitions + 1)
+        change -= np.bincount(part.oldest + part.held, weight, transitions + 1)
     # What has left replay keeps its sum to rounding; what was never drawn from has none.
     return np.maximum(np.cumsum(change)[:-1], 0.0)
 
@@ -150,7 +150,7 @@ def _numbers(part: Draws, seed: int) -> Iterator[np.ndarray]:
         block = np.searchsorted(ends, steps, side="right")
         drawn = words(seed, "replay", "batch", part.first + start, len(steps), part.batch_size)
         # As replay/buffer.py does it: float64 times count, cut to a whole number.
-        ages = (unit(drawn) * part.count[block, None]).astype(np.int64)
+        ages = (unit(drawn) * part.held[block, None]).astype(np.int64)
         yield (ages + part.oldest[block, None]).ravel()
 
 

@@ -54,8 +54,9 @@ def _points(condition: Condition, task: str) -> Iterable[tuple[Point, Point]]:
         return
     table = pd.concat(tables)
     table = table[table["seed"].isin(condition.curves[task].seeds)]
-    for (first, last), rows in table.groupby(["first_env_step", "last_env_step"]):
-        middle, mean = (first + last) / 2, float(rows["expected"].mean())
+    for _, rows in table.groupby(["first_env_step", "last_env_step"]):
+        middle = float(rows["first_env_step"].mean() + rows["last_env_step"].mean()) / 2
+        mean = float(rows["expected"].mean())
         low, high = float(rows["counted_min"].min()), float(rows["counted_max"].max())
         counted = (condition.name, middle, float(rows["counted_mean"].mean()), low, high)
         yield counted, (condition.name, middle, mean, mean, mean)

@@ -163,7 +163,7 @@ def foreign(
     storage = MinariStorage.new(folder / "data", observations, actions)
 
     def buffer(steps: int, parts: dict[str, Any]) -> Any:
-        some = random.standard_normal((steps + 1, *observations.shape)) if flat else None
+        some = random.standard_normal((steps + 1, *(observations.shape or ()))) if flat else None
         whole = isinstance(actions, Discrete)
         content = {
             "observations": some if flat else {"x": random.standard_normal((steps + 1, 2))},

@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,8 +31,12 @@ def test_every_command_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
         minari.dataset.minari_storage.gym.spaces.Box(-1, 1, (size,), np.float32) for size in (24, 6)
     ]
     storage = MinariStorage.new(data, *spaces)
-    parts = {"observations": np.zeros((4, 24)), "actions": np.zeros((3, 6)), "rewards": np.zeros(3)}
-    flags = {name: np.zeros(3, bool) for name in ("terminations", "truncations")}
+    parts: dict[str, Any] = {
+        "observations": np.zeros((4, 24)),
+        "actions": np.zeros((3, 6)),
+        "rewards": np.zeros(3),
+    }
+    flags: dict[str, Any] = {name: np.zeros(3, bool) for name in ("terminations", "truncations")}
     storage.update_episodes([EpisodeBuffer(**parts, **flags)])
     storage.update_metadata({"dataset_id": "NAME-v0", "minari_version": minari.__version__})
 

@@ -156,6 +156,14 @@ def run(*arguments: str) -> None:
     assert cli.main(list(arguments)) == 0
 
 
+def refused(capsys, *arguments: str) -> str:
+    capsys.readouterr()
+    assert cli.main(["exposure", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 2, error
+    return error
+
+
 def test_a_primed_run_its_fork_and_its_transplant(tmp_path: Path, drawn: list[np.ndarray], capsys):
     parent, fork, transplant = (tmp_path / name for name in ("run", "fork", "transplant"))
     options = [*SMALL, *QUIET, *PRIMED, "--replay-ratio", "3/2", "--keep-checkpoints", "every=100"]
@@ -170,6 +178,14 @@ def test_a_primed_run_its_fork_and_its_transplant(tmp_path: Path, drawn: list[np
     run("fork", str(parent), "--at", "100", *changed, "--out", str(fork))
     shared = before[: 40 + 76]  # 40 of priming, and by env step 100 51 * 3 // 2 others.
     assert np.array_equal(again(fork)[1], brute_force([*shared, *drawn], 150))
+
+    parent.rename(tmp_path / "moved")
+    assert "move the parent back" in refused(capsys, str(fork))
+    same = tmp_path / "same"
+    run("fork", str(tmp_path / "moved"), "--at", "100", "--quiet", "--out", str(same))
+    (tmp_path / "moved").rename(parent)
+    assert np.array_equal(again(same)[1], brute_force(before, 150))
+    assert "is gone" in read_history(same, None).notes[0]
 
     drawn.clear()
     offline = ["--first", "90", "--offline-updates", "25", "--replay-capacity", "100"]
@@ -196,14 +212,6 @@ def test_a_primed_run_its_fork_and_its_transplant(tmp_path: Path, drawn: list[np
     )
     assert "-89" in printed
     assert "exposure.csv" in printed
-
-
-def refused(capsys, *arguments: str) -> str:
-    capsys.readouterr()
-    assert cli.main(["exposure", *arguments]) == 2
-    error = capsys.readouterr().err
-    assert len(error.strip().splitlines()) == 2, error
-    return error
 
 
 def test_what_has_no_exposure(tmp_path: Path, capsys):
