@@ -20,6 +20,13 @@ COMMANDS = {
         "transplant",
         "start a fresh run with another one's experience or networks",
     ),
+    "export": ("experience_commands", "export", "a run's experience as Minari datasets"),
+    "import-experience": (
+        "experience_commands",
+        "import_experience",
+        "Minari datasets as a run to transplant from",
+    ),
+    "exposure": ("exposure_command", "exposure", "how often each transition was drawn, by age"),
     "status": ("status", "status", "how far the runs in a folder are"),
     "compare": ("compare", "compare", "two conditions: difference, interval, each task"),
     "report": ("report_command", "report", "learning curves, aggregates, intervals as one page"),
@@ -34,7 +41,7 @@ def usage() -> str:
         "",
         "Train deep RL agents, study primacy bias and its remedies, report the results.",
         "",
-        *(f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items()),
+        *(f"  {name:<17} {text}" for name, (_, _, text) in COMMANDS.items()),
         "",
         "`primacy COMMAND --help` lists a command's options with units and defaults.",
     ]

@@ -7,36 +7,16 @@ of a seed do not depend on which seeds share its stack.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from hashlib import blake2b
 from math import prod
 
 import numpy as np
 import torch
 from torch import Tensor
 
-PURPOSES = (
-    "environment",
-    "exploration",
-    "replay",
-    "policy-noise",
-    "initialisation",
-    "intervention",
-    "evaluation",
-    "diagnostics",
-)
-
+from primacy.runs import philox
 
 WINDOW = 64
 """Counters drawn in one call: a call costs more than the few numbers of one step."""
-
-
-@cache
-def _key(seed: int, purpose: str, labels: tuple[str, ...]) -> int:
-    if purpose not in PURPOSES:
-        raise ValueError(f"no such purpose of randomness: {purpose!r}")
-    text = "\0".join((str(seed), purpose, *labels))
-    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
 
 
 class Source:
@@ -49,20 +29,15 @@ class Source:
         self.count = count
 
     def _words(self, label: str, per_counter: int) -> np.ndarray:
-        # A whole number of 4-word blocks per counter, so that a counter's numbers do not depend on
-        # where a call starts.
-        blocks = -(-per_counter // 4)
-        words = np.empty((len(self.seeds), self.count, blocks * 4), dtype=np.uint64)
-        for lane, seed in enumerate(self.seeds):
-            key = _key(seed, self.purpose, (label,))
-            generator = np.random.Philox(key=key, counter=self.start * blocks)
-            words[lane] = generator.random_raw(self.count * blocks * 4).reshape(self.count, -1)
-        return words[..., :per_counter]
+        lanes = [
+            philox.words(seed, self.purpose, label, self.start, self.count, per_counter)
+            for seed in self.seeds
+        ]
+        return np.stack(lanes)
 
     def uniform(self, label: str, shape: tuple[int, ...]) -> Tensor:
         """Uniform numbers in [0, 1), float64 [S, count, *shape], 53 random bits each."""
-        words = self._words(label, prod(shape))
-        numbers = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        numbers = philox.unit(self._words(label, prod(shape)))
         return torch.from_numpy(numbers.reshape(len(self.seeds), self.count, *shape))
 
     def normal(self, label: str, shape: tuple[int, ...]) -> Tensor:
@@ -92,7 +67,7 @@ class Randomness:
         numbers."""
         return [
             np.random.Generator(
-                np.random.Philox(key=_key(seed, purpose, labels), counter=counter << 192)
+                np.random.Philox(key=philox.key(seed, purpose, labels), counter=counter << 192)
             )
             for seed in self.seeds
         ]

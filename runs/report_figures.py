@@ -7,6 +7,7 @@ import numpy as np
 from primacy.runs.report_curves import Axes, curve_panel
 from primacy.runs.report_diagnostics import MEAN_Q, layers, value_caps
 from primacy.runs.report_drawing import Canvas, Figure, Group, slug
+from primacy.runs.report_exposure import exposure
 from primacy.runs.report_figures_networks import interventions, relations
 from primacy.runs.report_figures_scores import (
     aggregates,
@@ -51,6 +52,7 @@ def figures(study: Study, numbers: Numbers, bootstrap: Bootstrap) -> dict[str, l
         groups = [group for e in study.experiments for group in draw(e, canvas)]
         found[name] = [Figure(name, groups)] if groups else []
     found["diagnostics"] = [f for e, task in cells for f in _diagnostics(e, task, canvas)]
+    found["diagnostics"] += [f for e, task in cells for f in exposure(e, task, canvas)]
     return found
 
 

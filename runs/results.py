@@ -94,7 +94,7 @@ def _run_folders(folder: Path) -> list[Path]:
 
 
 def _read_run(folder: Path) -> Run:
-    document = _read_json(folder / "config.json")
+    document = read_json(folder / "config.json")
     config = document.get("config")
     if not isinstance(config, dict) or not isinstance(config.get("task"), str):
         raise UserError(
@@ -113,10 +113,10 @@ def _read_run(folder: Path) -> Run:
         origin={"kind": kind, **origin} if kind else {},
         command=command if isinstance(command, str) else shlex.join(command),
         commit=str(document.get("commit") or ""),
-        state=_read_json(status).get("state", "unknown") if status.exists() else "unknown",
+        state=read_json(status).get("state", "unknown") if status.exists() else "unknown",
         evaluations=_read_evaluations(folder / "evaluations.csv"),
         diagnostics=_read_diagnostics(folder),
-        events=_read_table(folder / "events.csv", EVENT_COLUMNS),
+        events=read_table(folder / "events.csv", EVENT_COLUMNS),
     )
 
 
@@ -144,7 +144,8 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises UserError where the file cannot be read or holds none."""
     try:
         document = json.loads(_read_text(path))
     except json.JSONDecodeError as error:
@@ -156,7 +157,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
+def read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     """The named columns of a CSV; empty if there is no such file.
 
     A last line without its end belongs to a run still being written and is left for next time.
@@ -224,7 +225,7 @@ def _number(path: Path, name: str, line: int, entry: str) -> None:
 
 
 def _read_evaluations(path: Path) -> "pd.DataFrame":
-    table = _read_table(path, EVALUATION_COLUMNS)
+    table = read_table(path, EVALUATION_COLUMNS)
     bad = ~np.isfinite(table.to_numpy(dtype=float))
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -248,9 +249,9 @@ def _read_diagnostics(folder: Path) -> "pd.DataFrame":
     """plasticity.csv between interventions, and mean Q where training.csv has it."""
     import pandas as pd
 
-    table = _read_table(folder / "plasticity.csv", DIAGNOSTIC_COLUMNS)
+    table = read_table(folder / "plasticity.csv", DIAGNOSTIC_COLUMNS)
     table = table.loc[table["phase"] == "interval"].drop(columns="phase")
-    training = _read_table(folder / "training.csv", TRAINING_COLUMNS)
+    training = read_table(folder / "training.csv", TRAINING_COLUMNS)
     mean_q = training.loc[training["metric"] == "mean_q"].assign(network="critic", layer="")
     if len(mean_q):
         others = table.loc[table["metric"] != "mean_q"]

@@ -39,7 +39,7 @@ def test_every_module_of_the_report_is_under_the_torch_free_contract():
     names |= {path.stem for path in (ROOT / "runs").glob("import_*.py")}
     names |= {"normalisation", "scoring", "statistics", "results", "status", "tables", "errors"}
     names |= {"aggregates", "comparisons", "curves", "estimates", "inference", "intervals"}
-    names |= {"compare", "resampling", "scores"}
+    names |= {"compare", "exposure", "exposure_command", "philox", "resampling", "scores"}
     assert set(TORCH_FREE) == {f"primacy.runs.{name}" for name in names}
 
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primacy.runs.randomness import PURPOSES, Randomness, Window
+from primacy.runs.philox import PURPOSES
+from primacy.runs.randomness import Randomness, Window
 
 
 @settings(max_examples=40, deadline=None)

@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from primacy.runs.errors import UserError
+from primacy.runs.exposure import Row
 from primacy.runs.report_costs import costs
+from primacy.runs.report_figures import figures
 from primacy.runs.report_interventions import changes, drawn, summary
 from primacy.runs.report_relations import correlation, feature_layer, relations
 from primacy.runs.report_study import study
+from primacy.runs.report_tables import numbers
 from primacy.runs.results import read_runs
+from primacy.runs.statistics import Bootstrap
 from primacy.runs.tables import COLUMNS
 from primacy.tests.support.report_runs import constant, write_run
 
@@ -111,3 +116,41 @@ def test_the_cost_of_a_continued_run_is_the_sum_of_its_parts(tmp_path):
     assert (row["update"], row["environment"]) == (80, 60)
     assert (row["gradient_steps"], row["env_steps"], row["seeds"]) == (400, 40, 2)
     assert row["gradient_steps_per_second"] == 2.5
+
+
+def exposed(folder, seeds, numbers):
+    """An exposure.csv with two groups of 10 transitions; `numbers` are mean, least and greatest."""
+    lines = [
+        f"{seed},{1 + 10 * g},{10 + 10 * g},{19 - 10 * g},{10 - 10 * g},10,{8 - 2 * g}.5,"
+        + ",".join(map(str, numbers(seed, g)))
+        for seed in seeds
+        for g in range(2)
+    ]
+    (folder / "exposure.csv").write_text("\n".join([",".join(Row._fields), *lines, ""]))
+
+
+def test_exposure_is_drawn_where_it_was_counted(tmp_path):
+    for name, remedies in (("a", []), ("b", RESET)):
+        write_run(tmp_path / name, constant(dict.fromkeys(range(3), 5.0)), STEPS, remedies=remedies)
+    read = study(read_runs([tmp_path]))
+    bootstrap = Bootstrap(resamples=100)
+    assert figures(read, numbers(read, bootstrap), bootstrap)["diagnostics"] == []
+    exposed(tmp_path / "b", range(4), lambda seed, g: (10 * seed + g, seed, 90 + seed))
+    (figure,) = figures(read, numbers(read, bootstrap), bootstrap)["diagnostics"]
+    (group,) = figure.groups
+    assert figure.name == "exposure-walker-stand"
+    assert [c.remedies for c in group.conditions] == [tuple(RESET)]
+    counted, expected = (panel["data"]["values"].splitlines()[1:] for panel in group.panels)
+    name = group.conditions[0].name
+    # Seed 3 has no evaluations: it is no part of the report.
+    assert counted == [f"{name},5.5,10,0,92", f"{name},15.5,11,0,92"]
+    assert expected == [f"{name},5.5,8.5,8.5,8.5", f"{name},15.5,6.5,6.5,6.5"]
+
+
+def test_a_malformed_exposure_is_refused(tmp_path):
+    run = write_run(tmp_path / "a", constant(dict.fromkeys(range(3), 5.0)), STEPS)
+    (run / "exposure.csv").write_text("seed,expected\n")
+    read = study(read_runs([tmp_path]))
+    bootstrap = Bootstrap(resamples=100)
+    with pytest.raises(UserError, match=r"exposure\.csv lacks the columns"):
+        figures(read, numbers(read, bootstrap), bootstrap)
