@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from primacy.agents.sac import SAC, SACConfig, Transitions
+from primacy.agents.sac import SAC, SACConfig
+from primacy.agents.transitions import Transitions
 from primacy.tests.support.plain_sac import PlainSAC, Sample
 
 OBSERVATION, ACTION = 78, 12
