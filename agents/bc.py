@@ -28,6 +28,9 @@ class BCConfig:
     discount: ClassVar[float] = 1.0
     """Nothing is discounted: rewards are not looked at."""
 
+    steps_per_update: ClassVar[int] = 1
+    """Gradient steps in one call of the agent's update."""
+
     hidden_sizes: tuple[int, ...] = (256, 256)
     """Units of each hidden layer."""
     learning_rate: float = 3e-4
@@ -66,9 +69,7 @@ class BC(StackedAgent):
         plain, inputs = self.plans(config, observation_size, action_size)["actor"]
         chosen = (architectures or {}).get("actor", plain)
         self.actor_net = MLP("actor", inputs, (Head("mean", action_size),), chosen)
-        adam = Adam(
-            config.learning_rate, config.adam_beta1, config.adam_beta2, config.adam_epsilon
-        )
+        adam = Adam(config.learning_rate, config.adam_beta1, config.adam_beta2, config.adam_epsilon)
         first = {"actor": self.actor_net.initialise(generators)}
         super().__init__(first, {"actor": adam}, METRICS, device)
         self.actor = self.parameters["actor"]

@@ -8,7 +8,7 @@ the data is ever valued, so the same step serves the offline and the online phas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log, pi
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -28,6 +28,9 @@ from primacy.plasticity.contract import Architecture, Layer, Moments
 class IQLConfig:
     """Defaults are the locomotion settings (implicit_q_learning, configs/mujoco_config.py, with
     the constant actor rate of its fine-tuning runs)."""
+
+    steps_per_update: ClassVar[int] = 1
+    """Gradient steps in one call of the agent's update."""
 
     hidden_sizes: tuple[int, ...] = (256, 256)
     """Units of each hidden layer, of all three networks."""

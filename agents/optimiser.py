@@ -80,9 +80,7 @@ class Adam:
         value.copy_(torch.where(keep, new, value))
 
 
-def cosine(
-    learning_rate: float, moments: Sequence[Moments], period: int
-) -> list[Tensor]:
+def cosine(learning_rate: float, moments: Sequence[Moments], period: int) -> list[Tensor]:
     """Step sizes learning_rate (1 + cos(pi min(t, period) / period)) / 2 of the next step, each
     shaped like the counter t of its parameter.
 

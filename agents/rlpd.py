@@ -69,6 +69,11 @@ class RLPDConfig:
     log_std_high: float = 2.0
     """Upper clip of the actor's log-stds (tanh_normal.py)."""
 
+    @property
+    def steps_per_update(self) -> int:
+        """Gradient steps in one call of the agent's update."""
+        return self.critic_steps
+
 
 def antmaze(config: RLPDConfig) -> RLPDConfig:
     """The AntMaze settings (README): three layers, one member as the target, no entropy in it."""
@@ -129,7 +134,7 @@ class RLPD(SoftActorCritic):
             raise ValueError(f"a subset of {config.subset} among {config.critics} critics")
         self.config = config
         self.action_size = action_size
-        self.steps_per_update = config.critic_steps
+        self.steps_per_update = config.steps_per_update
         plans = self.plans(config, observation_size, action_size)
         chosen = {name: plan for name, (plan, _) in plans.items()} | (architectures or {})
         net = partial(MLP, initialiser=INITIALISER, gain=1.0, norm_epsilon=NORM_EPSILON)

@@ -6,7 +6,7 @@ functions with the paper's symbols in their docstrings and return one number per
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ __all__ = ["SAC", "SACConfig", "actor_loss", "critic_loss", "soft_target", "temp
 @dataclass(frozen=True)
 class SACConfig:
     """Defaults are those of the study (rl_with_resets, configs/sac.py)."""
+
+    steps_per_update: ClassVar[int] = 1
+    """Gradient steps in one call of the agent's update."""
 
     hidden_sizes: tuple[int, ...] = (256, 256)
     """Units of each hidden layer, actor and critics alike."""
@@ -102,9 +105,7 @@ class SAC(SoftActorCritic):
         self.action_size = action_size
         plans = self.plans(config, observation_size, action_size)
         chosen = {name: plan for name, (plan, _) in plans.items()} | (architectures or {})
-        adam = Adam(
-            config.learning_rate, config.adam_beta1, config.adam_beta2, config.adam_epsilon
-        )
+        adam = Adam(config.learning_rate, config.adam_beta1, config.adam_beta2, config.adam_epsilon)
         heads = (Head("mean", action_size), Head("log_std", action_size, gain=1.0))
         super().__init__(
             MLP("actor", plans["actor"][1], heads, chosen["actor"]),
@@ -154,9 +155,7 @@ class SAC(SoftActorCritic):
         # step.
         gradients, actor = self._actor_gradients(batch.observation, alpha, noise[:, 1], actor_loss)
         self._descend("actor", gradients, actor)
-        self._improve_temperature(
-            actor["entropy"], self.config.target_entropy * self.action_size
-        )
+        self._improve_temperature(actor["entropy"], self.config.target_entropy * self.action_size)
         self._record(critic | actor | {"temperature": alpha, "mean_target": target.mean(-1)})
 
     def _targets(self, batch: Transitions, alpha: Tensor, noise: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
-"""What soft actor-critics share: a tanh-Gaussian actor, an ensemble of critics with a target, and an
-entropy temperature (Haarnoja et al. 2018)."""
+"""What soft actor-critics share: a tanh-Gaussian actor, an ensemble of critics with a target, and
+an entropy temperature (Haarnoja et al. 2018)."""
 
 from collections.abc import Callable, Mapping
 from math import log

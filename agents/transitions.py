@@ -41,7 +41,7 @@ def minibatches(batch: Batch, count: int) -> list[Transitions]:
 
 
 def interleave(even: Batch, odd: Batch) -> Transitions:
-    """Two batches [S, n, ...] row by row, [S, 2n, ...]: `even` on rows 0, 2, ..., `odd` on 1, 3, ...
+    """Two batches [S, n, ...] row by row, [S, 2n, ...]: `even` on rows 0, 2, ...
 
     Symmetric sampling (Ball et al. 2023, rlpd's `combine`): with offline and online transitions,
     every mini-batch of consecutive rows holds as many of each.

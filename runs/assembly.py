@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from primacy.agents.sac import SAC
+from primacy.agents.agent import Agent
 from primacy.envs.lanes import Lanes
 from primacy.envs.suites import make
 from primacy.plasticity.chain import Chain, options
-from primacy.plasticity.contract import Architecture
 from primacy.plasticity.remedies import parse
 from primacy.replay.buffer import Replay, describe
 from primacy.replay.layout import Layout
+from primacy.runs.agents import AGENTS
 from primacy.runs.config import RunConfig
 from primacy.runs.errors import UserError
 from primacy.runs.randomness import Randomness
@@ -28,7 +28,7 @@ class Parts:
     lanes: Lanes
     layout: Layout
     replay: Replay
-    agent: SAC
+    agent: Agent
     chain: Chain
     initial: dict[str, dict[str, Tensor]]
     """Parameters at initialisation by network, for the distance from it."""
@@ -52,14 +52,16 @@ def make_lanes(config: RunConfig) -> Lanes:
 
 def make_agent(
     config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
-) -> tuple[SAC, Chain]:
+) -> tuple[Agent, Chain]:
     """The agent with the remedies' build options applied, and the chain of its remedies."""
     remedies = [remedy for text in config.remedies if (remedy := parse(text)) is not None]
-    plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
-    sizes = {"actor": observation_size, "critic": observation_size + action_size}
-    architectures = {name: options(remedies, name, plain, inputs) for name, inputs in sizes.items()}
-    agent = SAC(
-        config.sac,
+    kind = AGENTS[type(config.algorithm)]
+    plans = kind.plans(config.algorithm, observation_size, action_size)
+    architectures = {
+        name: options(remedies, name, plain, inputs) for name, (plain, inputs) in plans.items()
+    }
+    agent = kind(
+        config.algorithm,
         observation_size,
         action_size,
         randomness.generators("initialisation", 0),

@@ -45,5 +45,5 @@ def parse_train(arguments: Sequence[str], program: str = "primacy train") -> Tra
         program,
         arguments,
         default=TrainOptions(run=default, out=tyro.MISSING),
-        config=(tyro.conf.OmitArgPrefixes,),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
     )
