@@ -71,11 +71,14 @@ class StackedAgent:
         free: Sequence[Layer] = (),
     ) -> PlasticNetwork:
         """A network as remedies see it; `free` are its parameters that belong to no layer."""
+        follower = None
+        if target is not None:
+            follower = PlasticNetwork(net.name, net.layers(target), lambda name: None)
         return PlasticNetwork(
             net.name,
             (*net.layers(self.parameters[net.name]), *free),
             self.moments.get,
-            target and PlasticNetwork(net.name, net.layers(target), lambda name: None),
+            follower,
             activations,
         )
 
