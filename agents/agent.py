@@ -5,7 +5,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from primacy.plasticity.contract import PlasticNetwork
+from primacy.plasticity.contract import Architecture, PlasticNetwork
+
+Plans = dict[str, tuple[Architecture, int]]
+"""By network, its architecture without remedies and the number of its input features."""
 
 
 class Batch(Protocol):
@@ -58,7 +61,7 @@ class Remedies(Protocol):
         ...
 
     def before_step(
-        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float
+        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float | Tensor
     ) -> Tensor:
         """What the optimiser steps from: decoupled decay acts here."""
         ...
@@ -73,6 +76,9 @@ class Agent(Protocol):
 
     alive: Tensor
     """bool [S]; a seed whose loss or gradient was not finite is frozen from that update on."""
+    steps_per_update: int
+    """G, the gradient steps that one call of `update` counts as: 1, or RLPD's update-to-data
+    ratio."""
 
     def act(self, observation: Tensor, noise: Tensor) -> Tensor:
         """Exploring actions [S, A] for observations [S, O] with standard normal noise [S, A]."""
@@ -83,11 +89,17 @@ class Agent(Protocol):
         ...
 
     def draw(self, source: Source, batch_size: int) -> Tensor:
-        """The noise of K updates, [K, S, ...]; `update` takes one entry of it."""
+        """The noise of K calls of `update`, [K, S, ...]; a call takes one entry of it. B is the
+        batch of one gradient step."""
         ...
 
     def update(self, batch: Batch, noise: Tensor) -> None:
-        """One gradient step, in place: a pure tensor program without host synchronisation."""
+        """G gradient steps on a batch [S, G * B, ...], in place: a pure tensor program without host
+        synchronisation. Interventions act between calls."""
+        ...
+
+    def compile(self) -> None:
+        """Take updates as compiled graphs from now on, with the remedies attached so far."""
         ...
 
     def networks(self) -> dict[str, PlasticNetwork]:

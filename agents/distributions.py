@@ -16,9 +16,9 @@ def tanh_log_std(raw: Tensor) -> Tensor:
     return LOG_STD_LOW + 0.5 * (LOG_STD_HIGH - LOG_STD_LOW) * (1.0 + torch.tanh(raw))
 
 
-def clip_log_std(raw: Tensor) -> Tensor:
-    """Clip raw log-stds to [-10, 2] (jaxrl's main branch)."""
-    return raw.clamp(LOG_STD_LOW, LOG_STD_HIGH)
+def clip_log_std(raw: Tensor, low: float = LOG_STD_LOW, high: float = LOG_STD_HIGH) -> Tensor:
+    """Clip raw log-stds, to [-10, 2] if nothing else is said (jaxrl's main branch)."""
+    return raw.clamp(low, high)
 
 
 LOG_STD_BOUNDS = {"tanh": tanh_log_std, "clip": clip_log_std}

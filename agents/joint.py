@@ -2,10 +2,10 @@
 
 Runs of one architecture and one replay ratio that differ in remedies alone need not be separate
 processes. Each keeps its loop, its folder and its agent; the tensors of these agents are parts of
-one stack, and a gradient step waits until every run has brought its batch.
+one stack, and an update waits until every run has brought its batch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
 from threading import Condition
@@ -13,59 +13,37 @@ from threading import Condition
 import torch
 from torch import Tensor
 
-from primacy.agents.agent import Remedies
-from primacy.agents.sac import SAC, Transitions
+from primacy.agents.agent import Batch, Remedies
+from primacy.agents.stacked import StackedAgent
+from primacy.agents.transitions import Transitions
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.contract import PlasticNetwork
 
 Inputs = tuple[Transitions, Tensor]
 
 
-class View(SAC):
-    """Some lanes of a stack as an agent; its updates are those of the stack."""
-
-    @classmethod
-    def of(cls, whole: SAC, lanes: slice) -> "View":
-        """The agent of `lanes`; it shares their memory with the stack."""
-        view = cls.__new__(cls)
-        view.__dict__.update(whole.__dict__)
-        view.num_seeds = lanes.stop - lanes.start
-        for name in ("actor", "critic", "target", "temperature"):
-            setattr(view, name, {k: v[lanes] for k, v in getattr(whole, name).items()})
-        view.moments = {k: type(m)(*(part[lanes] for part in m)) for k, m in whole.moments.items()}
-        view.alive = whole.alive[lanes]
-        view._sums, view._updates = whole._sums[:, lanes], whole._updates[lanes]
-        view._networks = view._publish()
-        view._remedies = Chain((), view._networks)
-        return view
-
-    @property
-    def remedies(self) -> Remedies:
-        """Those of its run."""
-        return self._remedies
-
-    def route(self, step: Callable[[Transitions, Tensor], None]) -> None:
-        """Take gradient steps there from now on."""
-        self._step = step
-
-    def compile(self) -> None:
-        """The stack's update is compiled instead."""
-
-
 class Joint:
     """One stack of agents, shared by runs that each live in a thread."""
 
-    def __init__(self, whole: SAC, sizes: Sequence[int]) -> None:
-        """`sizes` are the numbers of lanes of each run, in order."""
-        bounds = list(accumulate(sizes, initial=0))
+    def __init__(self, whole: StackedAgent, runs: Sequence[tuple[StackedAgent, Chain]]) -> None:
+        """`whole` has as many lanes as all agents of `runs` together; it takes over their values,
+        and from now on they are its parts: their tensors share its memory."""
+        bounds = list(accumulate((agent.num_seeds for agent, _ in runs), initial=0))
+        parts = [slice(start, stop) for start, stop in pairwise(bounds)]
         self.whole = whole
-        self.parts = [slice(start, stop) for start, stop in pairwise(bounds)]
-        self.views = [View.of(whole, lanes) for lanes in self.parts]
-        for index, view in enumerate(self.views):
-            view.route(partial(self._bring, index))
-        whole.attach(JointRemedies(self.views, self.parts))
+        self.runs = list(runs)
+        state = whole.state()
+        for index, ((agent, _), lanes) in enumerate(zip(runs, parts, strict=True)):
+            for name, value in agent.state().items():
+                shared = state[name][lanes]
+                shared.copy_(value)
+                value.set_(shared)
+            # Its own loop calls these; the stack is compiled instead.
+            vars(agent)["update"] = partial(self._bring, index)
+            vars(agent)["compile"] = lambda: None
+        whole.attach(JointRemedies(runs, parts))
         self._turn = Condition()
-        self._present = set(range(len(sizes)))
+        self._present = set(range(len(runs)))
         self._brought: dict[int, Inputs] = {}
         self._last: dict[int, Inputs] = {}
         self._round = 0
@@ -77,10 +55,10 @@ class Joint:
             self._present.discard(index)
             self._go_if_all_are_here()
 
-    def _bring(self, index: int, batch: Transitions, noise: Tensor) -> None:
-        """One gradient step of the stack, once every run that is still there has called this."""
+    def _bring(self, index: int, batch: Batch, noise: Tensor) -> None:
+        """One update of the stack, once every run that is still there has called this."""
         with self._turn:
-            self._brought[index] = (batch, noise)
+            self._brought[index] = (Transitions.of(batch), noise)
             mine = self._round
             self._go_if_all_are_here()
             self._turn.wait_for(lambda: self._round > mine)
@@ -93,8 +71,7 @@ class Joint:
         self._last |= self._brought
         self._brought = {}
         try:
-            batch, noise = self._together()
-            self.whole.update(batch, noise)
+            self.whole.update(*self._together())
         except BaseException as error:
             self._fault = error
         self._round += 1
@@ -103,7 +80,10 @@ class Joint:
     def _together(self) -> Inputs:
         """The inputs of all lanes; those of runs that left are their last, and matter no more."""
         some = next(iter(self._last.values()))
-        given = [self._last.get(i) or _nothing(some, v.num_seeds) for i, v in enumerate(self.views)]
+        given = [
+            self._last.get(index) or _nothing(some, agent.num_seeds)
+            for index, (agent, _) in enumerate(self.runs)
+        ]
         columns = zip(*(batch for batch, _ in given), strict=True)
         batch = Transitions(*(torch.cat(column) for column in columns))
         return batch, torch.cat([noise for _, noise in given])
@@ -118,33 +98,31 @@ def _nothing(like: Inputs, lanes: int) -> Inputs:
 class JointRemedies(Remedies):
     """To every run's lanes that run's own remedies."""
 
-    def __init__(self, views: Sequence[View], parts: Sequence[slice]) -> None:
-        self.runs = list(zip(views, parts, strict=True))
+    def __init__(self, runs: Sequence[tuple[StackedAgent, Chain]], parts: Sequence[slice]) -> None:
+        self.runs = [(*run, lanes) for run, lanes in zip(runs, parts, strict=True)]
 
     def penalty(self, network: PlasticNetwork, parameters: Mapping[str, Tensor]) -> Tensor | float:
         """[S]."""
         found = []
-        for view, lanes in self.runs:
+        for agent, chain, lanes in self.runs:
             own = {name: value[lanes] for name, value in parameters.items()}
-            term = view.remedies.penalty(view.networks()[network.name], own)
-            nothing = torch.zeros(view.num_seeds, device=view.device)
+            term = chain.penalty(agent.networks()[network.name], own)
+            nothing = torch.zeros(agent.num_seeds, device=agent.device)
             found.append(term if isinstance(term, Tensor) else nothing)
         return torch.cat(found)
 
     def before_step(
-        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float
+        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float | Tensor
     ) -> Tensor:
         """What each lane's step starts from."""
-        return torch.cat(
-            [
-                view.remedies.before_step(
-                    view.networks()[network.name], name, value[lanes], learning_rate
-                )
-                for view, lanes in self.runs
-            ]
-        )
+        found = []
+        for agent, chain, lanes in self.runs:
+            rate = learning_rate[lanes] if isinstance(learning_rate, Tensor) else learning_rate
+            own = agent.networks()[network.name]
+            found.append(chain.before_step(own, name, value[lanes], rate))
+        return torch.cat(found)
 
     def after_step(self, network: PlasticNetwork) -> None:
         """Each run's averages follow its own lanes."""
-        for view, _ in self.runs:
-            view.remedies.after_step(view.networks()[network.name])
+        for agent, chain, _ in self.runs:
+            chain.after_step(agent.networks()[network.name])

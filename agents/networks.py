@@ -66,6 +66,7 @@ class StackedNorm:
     path: str
     features: int
     members: int | None = None
+    epsilon: float = NORM_EPSILON
 
     def initialise(self, generators: Generators) -> dict[Role, Tensor]:
         """Scale 1, offset 0."""
@@ -76,7 +77,7 @@ class StackedNorm:
     def forward(self, parameters: Parameters, x: Tensor) -> Tensor:
         """[S, (E,) B, features] -> the same; statistics over the last axis only, so that no seed
         sees another."""
-        normal = F.layer_norm(x, (self.features,), eps=NORM_EPSILON)
+        normal = F.layer_norm(x, (self.features,), eps=self.epsilon)
         return normal * parameters[f"{self.path}.scale"] + parameters[f"{self.path}.offset"]
 
 
@@ -111,6 +112,10 @@ class MLP:
     heads: tuple[Head, ...]
     architecture: Architecture = Architecture()
     members: int | None = None
+    initialiser: str = "orthogonal"
+    gain: float = sqrt(2.0)
+    """Of the hidden layers; heads have their own."""
+    norm_epsilon: float = NORM_EPSILON
 
     @property
     def _features(self) -> int:
@@ -121,7 +126,9 @@ class MLP:
         sizes = self.architecture.hidden_sizes
         inputs = (self.inputs, *(size * self._features for size in sizes[:-1]))
         return [
-            StackedLinear(f"{self.name}.{i}", fan_in, size, self.members)
+            StackedLinear(
+                f"{self.name}.{i}", fan_in, size, self.members, self.gain, self.initialiser
+            )
             for i, (fan_in, size) in enumerate(zip(inputs, sizes, strict=True))
         ]
 
@@ -129,7 +136,14 @@ class MLP:
         """The heads, all fed by the last hidden layer."""
         inputs = self.architecture.hidden_sizes[-1] * self._features
         return [
-            StackedLinear(f"{self.name}.{head.name}", inputs, head.outputs, self.members, head.gain)
+            StackedLinear(
+                f"{self.name}.{head.name}",
+                inputs,
+                head.outputs,
+                self.members,
+                head.gain,
+                self.initialiser,
+            )
             for head in self.heads
         ]
 
@@ -138,7 +152,7 @@ class MLP:
         if self.architecture.normaliser == "none":
             return []
         return [
-            StackedNorm(f"{layer.path}.norm", layer.outputs, self.members)
+            StackedNorm(f"{layer.path}.norm", layer.outputs, self.members, self.norm_epsilon)
             for layer in self.hidden()
         ]
 
@@ -217,6 +231,19 @@ class MLP:
             units=norm.features,
             fan_in=1,
         )
+
+
+def q_values(
+    net: MLP,
+    parameters: Parameters,
+    observation: Tensor,
+    action: Tensor,
+    taps: dict[str, Tensor] | None = None,
+) -> Tensor:
+    """An ensemble of critics on the same pairs, [S, B, O] and [S, B, A] -> [S, E, B]."""
+    pair = torch.cat((observation, action), -1).unsqueeze(1)
+    pairs = pair.expand(-1, net.members or 1, -1, -1)
+    return net.forward(parameters, pairs, taps)[0].squeeze(-1)
 
 
 def _roles(path: str, parameters: Parameters, roles: tuple[Role, ...]) -> dict[Role, Tensor]:

@@ -7,7 +7,7 @@ shaped like the parameter where unit-wise remedies ask.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, pi
 
 import torch
 from torch import Tensor
@@ -64,18 +64,33 @@ class Adam:
         corrections: tuple[Tensor, Tensor],
         start: Tensor,
         alive: Tensor,
+        learning_rate: float | Tensor | None = None,
     ) -> None:
         """One step from `start` (the value, or what decoupled decay made of it), in place; seeds
-        not alive keep every bit."""
+        not alive keep every bit. `learning_rate` takes the place of the optimiser's own."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
         keep = expand(alive, value)
         mean = torch.lerp(gradient, moments.mean, self.beta1)
         variance = torch.lerp(gradient.square(), moments.variance, self.beta2)
         denominator = (variance / corrections[1]).sqrt() + self.epsilon
-        new = start - self.learning_rate * (mean / corrections[0]) / denominator
+        new = start - rate * (mean / corrections[0]) / denominator
         moments.mean.copy_(torch.where(keep, mean, moments.mean))
         moments.variance.copy_(torch.where(keep, variance, moments.variance))
         moments.step.copy_(torch.where(keep, moments.step + 1.0, moments.step))
         value.copy_(torch.where(keep, new, value))
+
+
+def cosine(learning_rate: float, moments: Sequence[Moments], period: int) -> list[Tensor]:
+    """Step sizes learning_rate (1 + cos(pi min(t, period) / period)) / 2 of the next step, each
+    shaped like the counter t of its parameter.
+
+    A reset puts the counter back to 0 and with it the schedule, per seed. One small table, as for
+    the corrections.
+    """
+    steps = torch.cat([moment.step.flatten() for moment in moments]).double().clamp(max=period)
+    table = (0.5 * learning_rate * (1.0 + torch.cos(steps * (pi / period)))).float()
+    parts = table.split([moment.step.numel() for moment in moments])
+    return [part.view_as(m.step) for part, m in zip(parts, moments, strict=True)]
 
 
 def _per_seed(value: Tensor) -> Tensor:

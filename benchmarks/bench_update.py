@@ -5,12 +5,13 @@ in one run.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 
-from primacy.agents.sac import SAC, SACConfig, Transitions
+from primacy.agents.sac import SAC, SACConfig
+from primacy.agents.transitions import Transitions
 from primacy.tests.support.plain_sac import PlainSAC, Sample
 
 OBSERVATION, ACTION = 78, 12
@@ -82,7 +83,7 @@ def matrix_limit(seeds: int, width: int, size: int) -> Callable[[], None]:
     return products
 
 
-def measure(ways: dict[str, Callable[[], None]], rounds: int, calls: int) -> dict[str, float]:
+def measure(ways: Mapping[str, Callable[[], object]], rounds: int, calls: int) -> dict[str, float]:
     """Least CPU milliseconds per call of each way, all ways taking turns."""
     for way in ways.values():
         for _ in range(3):

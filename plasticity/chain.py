@@ -56,7 +56,7 @@ class Chain:
         return sum((r.penalty(network, parameters, s) for r, s in self._penalties), 0.0)
 
     def before_step(
-        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float
+        self, network: PlasticNetwork, name: str, value: Tensor, learning_rate: float | Tensor
     ) -> Tensor:
         """The value that the optimiser's step starts from."""
         start = value

@@ -16,7 +16,7 @@ from torch import Tensor
 
 Generators = Sequence[np.random.Generator]
 Role = Literal["weight", "bias", "scale", "offset", "value"]
-Group = Literal["encoder", "torso", "head"]
+Group = Literal["encoder", "torso", "head", "free"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Layer:
     """
 
     path: str
-    kind: Literal["dense", "norm", "scalar"]
+    kind: Literal["dense", "norm", "scalar", "free"]
+    """scalar: a network of one number (a temperature). free: a parameter of a network that belongs
+    to no layer (IQL's log-stds)."""
     group: Group
     depth: int
     """0 is the output; mean and log-std heads are both 0; a norm has the depth of the layer it
@@ -133,7 +135,7 @@ def select_networks(
 
 def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
     """The layers a selector names: "all", "head:k" (depth below k), a group ("encoder"), or a glob
-    on paths ("critic.*").
+    on paths ("critic.*"). A parameter that belongs to no layer is at no depth.
 
     A network of a single scalar (the temperature) has no layers to choose from: every selector
     takes it whole.
@@ -141,7 +143,8 @@ def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
     if layers == "all" or all(layer.kind == "scalar" for layer in network.layers):
         return list(network.layers)
     if layers.startswith("head:") and layers[5:].isdigit() and int(layers[5:]) > 0:
-        return [layer for layer in network.layers if layer.depth < int(layers[5:])]
+        depth = int(layers[5:])
+        return [x for x in network.layers if x.depth < depth and x.kind != "free"]
     chosen = [x for x in network.layers if x.group == layers or fnmatchcase(x.path, layers)]
     if not chosen:
         raise SelectionError(
@@ -220,7 +223,7 @@ class StepRule(Protocol):
         network: PlasticNetwork,
         name: str,
         value: Tensor,
-        learning_rate: float,
+        learning_rate: float | Tensor,
         state: Mapping[str, Tensor],
     ) -> Tensor:
         """The value that the optimiser's step starts from (pure; the value itself where the rule

@@ -92,7 +92,7 @@ class L2Init(_Pull):
         network: PlasticNetwork,
         name: str,
         value: Tensor,
-        learning_rate: float,
+        learning_rate: float | Tensor,
         state: Mapping[str, Tensor],
     ) -> Tensor:
         """The decoupled pull."""
@@ -132,7 +132,7 @@ class WeightDecay(_Pull):
         network: PlasticNetwork,
         name: str,
         value: Tensor,
-        learning_rate: float,
+        learning_rate: float | Tensor,
         state: Mapping[str, Tensor],
     ) -> Tensor:
         """The decayed weight; biases and norm parameters unchanged."""

@@ -31,7 +31,8 @@ class ShrinkPerturb(Schedule):
     perturb: float | None = None
     """Factor of the fresh draw (default 1 - shrink)."""
     networks: tuple[str, ...] = ("critic", "actor")
-    """Networks: all, or names joined by +. A single scalar (the temperature) is never perturbed."""
+    """Networks: all, or names joined by +. What belongs to no layer (the temperature, IQL's
+    log-stds) is never perturbed."""
     layers: str = "all"
     """Layers of them: all, head:K, encoder, torso, head, or a pattern on paths."""
     source: Literal["fresh", "initial"] = "fresh"
@@ -53,11 +54,14 @@ class ShrinkPerturb(Schedule):
         """The initial weights, where they are the source."""
         state = {}
         for network in select_layered(networks, self.networks):
-            for layer in select_layers(network, self.layers):
+            for layer in self._layers(network):
                 for role, name in layer.names().items():
                     if self.source == "initial":
                         state[name] = layer.parameters[role].clone()
         return state
+
+    def _layers(self, network: PlasticNetwork) -> list[Layer]:
+        return [x for x in select_layers(network, self.layers) if x.kind != "free"]
 
     def _factor(self, layer: Layer) -> float:
         # A norm's scale is drawn as 1: any other factor would change what "no scaling" means.
@@ -88,7 +92,7 @@ class ShrinkPerturb(Schedule):
         """Edit the seeds in `fire`; moments and counters of the edited parameters are zeroed."""
         chosen = select_layered(networks, self.networks)
         for network in chosen:
-            layers = select_layers(network, self.layers)
+            layers = self._layers(network)
             for layer in layers:
                 draw = self._draw(layer, state, generators, layer.path)
                 self._mix(layer, draw, fire)

@@ -69,7 +69,7 @@ class HareTortoise(Schedule):
         network: PlasticNetwork,
         name: str,
         value: Tensor,
-        learning_rate: float,
+        learning_rate: float | Tensor,
         state: Mapping[str, Tensor],
     ) -> Tensor:
         """No say in the step."""

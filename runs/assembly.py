@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from primacy.agents.sac import SAC
+from primacy.agents.agent import Agent
 from primacy.envs.lanes import Lanes
 from primacy.envs.suites import make
 from primacy.plasticity.chain import Chain, options
@@ -15,6 +15,7 @@ from primacy.plasticity.contract import Architecture
 from primacy.plasticity.remedies import parse
 from primacy.replay.buffer import Replay, describe
 from primacy.replay.layout import Layout
+from primacy.runs.agents import AGENTS
 from primacy.runs.config import RunConfig
 from primacy.runs.errors import UserError
 from primacy.runs.randomness import Randomness
@@ -29,7 +30,7 @@ class Parts:
     lanes: Lanes
     layout: Layout
     replay: Replay
-    agent: SAC
+    agent: Agent
     chain: Chain
     initial: dict[str, dict[str, Tensor]]
     """Parameters at initialisation by network, for the distance from it."""
@@ -60,18 +61,17 @@ def architectures(
     config: RunConfig, observation_size: int, action_size: int
 ) -> dict[str, Architecture]:
     """The networks after the remedies' build options, by name."""
+    plans = AGENTS[type(config.algorithm)].plans(config.algorithm, observation_size, action_size)
     chosen = remedies(config)
-    plain = Architecture(hidden_sizes=config.sac.hidden_sizes)
-    sizes = {"actor": observation_size, "critic": observation_size + action_size}
-    return {name: options(chosen, name, plain, inputs) for name, inputs in sizes.items()}
+    return {name: options(chosen, name, plain, inputs) for name, (plain, inputs) in plans.items()}
 
 
 def make_agent(
     config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
-) -> tuple[SAC, Chain]:
+) -> tuple[Agent, Chain]:
     """The agent with the remedies' build options applied, and the chain of its remedies."""
-    agent = SAC(
-        config.sac,
+    agent = AGENTS[type(config.algorithm)](
+        config.algorithm,
         observation_size,
         action_size,
         randomness.generators("initialisation", 0),
@@ -83,7 +83,7 @@ def make_agent(
     return agent, chain
 
 
-Maker = Callable[[RunConfig, Randomness, int, int], tuple[SAC, Chain]]
+Maker = Callable[[RunConfig, Randomness, int, int], tuple[Agent, Chain]]
 """What makes an agent and its chain, as `make_agent` does."""
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 
-from primacy.agents.sac import SAC
+from primacy.agents.agent import Agent
 from primacy.runs.config import RunConfig
 
 # Compiling takes about as long as this many eager updates; measured with
@@ -25,7 +25,7 @@ def planned_updates(config: RunConfig) -> int:
     return config.updates_until(config.env_steps) + once
 
 
-def compile_update(config: RunConfig, agent: SAC, say: Callable[[str], None]) -> None:
+def compile_update(config: RunConfig, agent: Agent, say: Callable[[str], None]) -> None:
     """Compile the agent's update if the configuration and the machine want it; says in a line if it
     cannot."""
     wanted = config.compile == "always" or (

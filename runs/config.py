@@ -11,8 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from primacy.agents import iql as implicit_q_learning
+from primacy.agents.bc import BCConfig
+from primacy.agents.iql import IQLConfig
+from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.sac import SACConfig
 from primacy.plasticity import remedies as remedy_syntax
+from primacy.runs.agents import AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
 
 SCHEMA = 1
@@ -27,7 +32,7 @@ class RunConfig:
     """Task, "domain-task" of the DeepMind Control suite: quadruped-run, walker-stand, ..."""
     agent: str = "sac"
     """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16,
-    resets)."""
+    resets), iql, rlpd (both from scratch, without prior data), bc."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; S independent agents are trained in one process."""
     replay_ratio: str = "1"
@@ -76,7 +81,7 @@ class RunConfig:
     """CPU threads of this run's tensor operations; runs side by side use the cores better."""
     label: str = ""
     """Name of this condition in reports (empty: made from what differs)."""
-    sac: SACConfig = field(default_factory=SACConfig)
+    algorithm: AgentConfig = field(default_factory=SACConfig)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -93,9 +98,10 @@ class RunConfig:
 
     def updates_until(self, env_step: int) -> int:
         """Gradient steps of the normal schedule done by the end of an env step, in integer
-        arithmetic."""
+        arithmetic: whole calls of the agent's update."""
         learning = max(0, env_step - self.start_steps + 1)
-        return learning * self.ratio.numerator // self.ratio.denominator
+        steps = self.algorithm.steps_per_update
+        return steps * (learning * self.ratio.numerator // (self.ratio.denominator * steps))
 
 
 def sac(task: str) -> RunConfig:
@@ -116,7 +122,46 @@ def sr_sac(task: str) -> RunConfig:
     )
 
 
-SETTINGS: dict[str, Callable[[str], RunConfig]] = {"sac": sac, "sr-sac": sr_sac}
+def iql(task: str) -> RunConfig:
+    """IQL's online phase from scratch (Kostrikov et al. 2021, train_finetune.py): no random steps
+    beyond one batch, one update per env step, 1e6 env steps."""
+    return replace(
+        sac(task), agent="iql", algorithm=IQLConfig(), start_steps=256, env_steps=1_000_000
+    )
+
+
+def rlpd(task: str) -> RunConfig:
+    """RLPD's locomotion setting without prior data (Ball et al. 2023): 20 critic steps per env
+    step, 250,000 env steps, the first 5,000 random."""
+    return replace(
+        sac(task),
+        agent="rlpd",
+        algorithm=RLPDConfig(),
+        replay_ratio="20",
+        start_steps=5_000,
+        env_steps=250_000,
+    )
+
+
+def bc(task: str) -> RunConfig:
+    """Behaviour cloning (CORL). Without prior data it clones its own first, random actions."""
+    return replace(sac(task), agent="bc", algorithm=BCConfig())
+
+
+SETTINGS: dict[str, Callable[[str], RunConfig]] = {
+    "sac": sac,
+    "sr-sac": sr_sac,
+    "iql": iql,
+    "rlpd": rlpd,
+    "bc": bc,
+}
+ALGORITHMS: dict[str, type] = {
+    "sac": SACConfig,
+    "sr-sac": SACConfig,
+    "iql": IQLConfig,
+    "rlpd": RLPDConfig,
+    "bc": BCConfig,
+}
 
 
 def near(name: str, names: list[str]) -> str:
@@ -174,50 +219,52 @@ def _check(config: RunConfig) -> None:
             f"--keep-checkpoints {config.keep_checkpoints}: not understood",
             "give every=N with N env steps, for example every=50000",
         )
-    _check_agent(config.sac)
-    for text in config.remedies:
+    if type(config.algorithm) is not ALGORITHMS[config.agent]:
+        raise UserError(
+            f"agent {config.agent} with the settings of {type(config.algorithm).__name__}",
+            f"give algorithm={ALGORITHMS[config.agent].__name__}(...)",
+        )
+    check_agent(config.algorithm)
+    remedies = [_remedy(text) for text in config.remedies]
+    check_steps(config.algorithm, remedies, config.prime_updates)
+    if isinstance(config.algorithm, IQLConfig):
+        updates = config.updates_until(config.env_steps) + config.prime_updates
         try:
-            remedy_syntax.parse(text)
-        except remedy_syntax.RemedyError as error:
-            # tyro would catch a ValueError and print it without its hint.
+            implicit_q_learning.check_schedule(config.algorithm, 0, updates)
+        except implicit_q_learning.ScheduleError as error:
             raise UserError(str(error), error.hint) from error
 
 
-def _check_agent(config: SACConfig) -> None:
-    if not config.hidden_sizes or min(config.hidden_sizes) < 1:
-        raise UserError(
-            "--hidden-sizes needs at least one positive size", "for example --hidden-sizes 256 256"
-        )
-    if config.learning_rate <= 0 or config.initial_temperature <= 0 or config.critics < 1:
-        raise UserError(
-            "--learning-rate, --initial-temperature and --critics must be positive",
-            "the published values are 3e-4, 1.0 and 2",
-        )
-    if not 0 <= config.discount < 1 or not 0 < config.target_rate <= 1:
-        raise UserError(
-            "--discount must lie in [0, 1) and --target-rate in (0, 1]",
-            "the published values are 0.99 and 0.005",
-        )
+def _remedy(text: str) -> Any:
+    try:
+        return remedy_syntax.parse(text)
+    except remedy_syntax.RemedyError as error:
+        # tyro would catch a ValueError and print it without its hint.
+        raise UserError(str(error), error.hint) from error
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Flat, as config.json and the command line have it: the agent's own fields beside the
     run's."""
     nested = asdict(config)
-    agent = nested.pop("sac")
+    agent = nested.pop("algorithm")
     return json.loads(json.dumps(nested | agent))
 
 
 def from_dict(values: dict[str, Any]) -> RunConfig:
     """The inverse of `to_dict`. Raises UserError for a key that this version does not know."""
-    agent_names = {f.name for f in fields(SACConfig)}
-    known = [f.name for f in fields(RunConfig) if f.name != "sac"] + sorted(agent_names)
+    name = values.get("agent", "sac")
+    if name not in ALGORITHMS:
+        raise UserError(f"unknown agent {name!r}", near(str(name), list(ALGORITHMS)))
+    algorithm = ALGORITHMS[name]
+    agent_names = {f.name for f in fields(algorithm)}
+    known = [f.name for f in fields(RunConfig) if f.name != "algorithm"] + sorted(agent_names)
     for key in values:
         if key not in known:
             raise UserError(f"config.json has an unknown field {key!r}", near(key, known))
     tupled: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    agent = SACConfig(**{k: v for k, v in tupled.items() if k in agent_names})
-    return RunConfig(**{k: v for k, v in tupled.items() if k not in agent_names}, sac=agent)
+    agent = algorithm(**{k: v for k, v in tupled.items() if k in agent_names})
+    return RunConfig(**{k: v for k, v in tupled.items() if k not in agent_names}, algorithm=agent)
 
 
 def read(folder: Path) -> RunConfig:

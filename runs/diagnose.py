@@ -43,7 +43,7 @@ class Diagnostics:
             return
         source = parts.randomness.source("diagnostics", gradient_step, 1)
         uniforms = source.uniform("batch", (self.states,))[:, 0]
-        batch = parts.replay.sample(uniforms, config.n_step, config.sac.discount)
+        batch = parts.replay.sample(uniforms, config.n_step, config.algorithm.discount)
         inputs = {"observation": batch.observation, "action": batch.action}
         rows = []
         for network in parts.agent.networks().values():

@@ -57,7 +57,7 @@ def _cpu(config: RunConfig) -> RunConfig:
         diagnose_every=500,
         log_every=500,
         keep_checkpoints="every=500",
-        sac=replace(config.sac, hidden_sizes=(64, 64), learning_rate=1e-3),
+        algorithm=replace(config.algorithm, hidden_sizes=(64, 64), learning_rate=1e-3),
     )
 
 
@@ -72,7 +72,7 @@ def _smoke(config: RunConfig) -> RunConfig:
         diagnose_every=100,
         log_every=100,
         keep_checkpoints="every=100",
-        sac=replace(config.sac, hidden_sizes=(16, 16), learning_rate=1e-3),
+        algorithm=replace(config.algorithm, hidden_sizes=(16, 16), learning_rate=1e-3),
     )
 
 

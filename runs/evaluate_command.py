@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from primacy.agents.sac import SAC
+from primacy.agents.agent import Agent
 from primacy.envs.suites import make
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.arguments import parse
@@ -40,7 +40,7 @@ class EvaluateOptions:
     """Write one episode of the first seed to this mp4 file."""
 
 
-def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[SAC, int]:
+def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[Agent, int]:
     """The agent of a run at a checkpoint, and that checkpoint's env step."""
     saved = folder / "checkpoints"
     if at is None:
@@ -72,7 +72,7 @@ def _size(space: gymnasium.Space) -> int:
     return int(np.prod(space.shape))
 
 
-def record_video(config: RunConfig, agent: SAC, path: Path) -> None:
+def record_video(config: RunConfig, agent: Agent, path: Path) -> None:
     """One episode of the first seed as mp4 (needs the extra `video` and OpenGL)."""
     try:
         import imageio.v2 as imageio

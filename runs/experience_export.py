@@ -149,7 +149,7 @@ def _about(
         "config": to_dict(config) | {"seeds": list(seeds)},
         "task": config.task,
         "action_repeat": config.action_repeat,
-        "discount": config.sac.discount,
+        "discount": config.algorithm.discount,
         "segment_steps": journal.segment_steps,
         "run": run.name,
         "commit": stored.get("commit") or commit(),

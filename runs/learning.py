@@ -25,23 +25,27 @@ class Learner:
         evaluation of the same env step.
         """
         end = self.gradient_step + count
+        window = WINDOW * self.parts.config.algorithm.steps_per_update
         while self.gradient_step < end:
             due = self.parts.chain.next_gradient_step(self.gradient_step)
-            self._block(min(end, self.gradient_step + WINDOW, due or end), first)
+            self._block(min(end, self.gradient_step + window, due or end), first)
             if self.gradient_step < end:
                 between()
 
     def _block(self, end: int, first: int | None) -> None:
         config, agent, replay = self.parts.config, self.parts.agent, self.parts.replay
-        for step in range(self.gradient_step, end):
-            uniforms = self._uniforms.at(step)
-            batch = replay.sample(uniforms, config.n_step, config.sac.discount, first=first)
-            agent.update(batch, self._noise.at(step))
+        steps = config.algorithm.steps_per_update
+        for call in range(self.gradient_step // steps, end // steps):
+            uniforms = self._uniforms.at(call)
+            batch = replay.sample(uniforms, config.n_step, config.algorithm.discount, first=first)
+            agent.update(batch, self._noise.at(call))
         self.gradient_step = end
 
     def _draw_uniforms(self, start: int, count: int) -> Tensor:
         source = self.parts.randomness.source("replay", start, count)
-        return source.uniform("batch", (self.parts.config.batch_size,)).transpose(0, 1)
+        config = self.parts.config
+        rows = config.batch_size * config.algorithm.steps_per_update
+        return source.uniform("batch", (rows,)).transpose(0, 1)
 
     def _draw_noise(self, start: int, count: int) -> Tensor:
         source = self.parts.randomness.source("policy-noise", start, count)

@@ -60,5 +60,5 @@ def parse_train(
         program,
         arguments,
         default=TrainOptions(run=base, out=tyro.MISSING),
-        config=(tyro.conf.OmitArgPrefixes,),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
     )

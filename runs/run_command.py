@@ -12,14 +12,16 @@ import numpy as np
 import torch
 import tyro
 
-from primacy.agents.sac import SAC, Transitions
+from primacy.agents.transitions import Transitions
 from primacy.envs.suites import make
 from primacy.runs import dmc_quadruped
 from primacy.runs.arguments import parse
+from primacy.runs.assembly import make_agent
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig, near
 from primacy.runs.errors import UserError
 from primacy.runs.progress import duration
+from primacy.runs.randomness import Randomness
 from primacy.runs.sweep import Cell, run_all
 
 STUDIES = {"dmc-quadruped": dmc_quadruped}
@@ -134,8 +136,7 @@ def speed(config: RunConfig) -> tuple[float, float]:
 
 def _update_seconds(config: RunConfig, observation: int, action: int) -> float:
     torch.set_num_threads(1)
-    generators = [np.random.default_rng(seed) for seed in config.seeds]
-    agent = SAC(config.sac, observation, action, generators)
+    agent, _ = make_agent(config, Randomness(config.seeds), observation, action)
     shape = (len(config.seeds), config.batch_size)
     batch = Transitions(
         torch.randn(*shape, observation),
@@ -144,7 +145,8 @@ def _update_seconds(config: RunConfig, observation: int, action: int) -> float:
         torch.full(shape, 0.99),
         torch.randn(*shape, observation),
     )
-    noise = torch.randn(shape[0], 2, shape[1], action)
+    source = Randomness(config.seeds).source("policy-noise", 0, 1)
+    noise = agent.draw(source, config.batch_size)[0]
     agent.update(batch, noise)
     begun, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - begun) < SPEED_TEST_SECONDS * 4 / 5:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 
+from primacy.agents.agent import Agent
 from primacy.agents.joint import Joint
-from primacy.agents.sac import SAC
 from primacy.envs.suites import make
 from primacy.plasticity.chain import Chain
-from primacy.runs.assembly import Maker, architectures, remedies, set_up_torch
+from primacy.plasticity.remedies import parse
+from primacy.runs.assembly import Maker, architectures, make_agent, set_up_torch
 from primacy.runs.compilation import compile_update
 from primacy.runs.conduct import train
 from primacy.runs.config import RunConfig, to_dict
@@ -41,7 +43,7 @@ def train_together(runs: Sequence[Run], quiet: bool) -> int:
     left = [run for run in runs if read_status(run[1]).get("state") != "finished"]
     if not left:
         return 0
-    joint = _joint([config for config, _ in left])
+    joint, parts = _joint([config for config, _ in left])
     compile_update(left[0][0], joint.whole, print)
     codes, faults = [0] * len(left), list[BaseException]()
     tells: list[Callable[[int], None]] = []
@@ -49,7 +51,7 @@ def train_together(runs: Sequence[Run], quiet: bool) -> int:
     def live(index: int) -> None:
         config, out = left[index]
         try:
-            maker, listen = _maker(joint, index), _overhearing(tells)
+            maker, listen = _maker(*parts[index]), _overhearing(tells)
             codes[index] = train(config, out, quiet, maker, listen)
         except BaseException as error:
             faults.append(error)
@@ -73,13 +75,15 @@ def train_together(runs: Sequence[Run], quiet: bool) -> int:
     return max(codes)
 
 
-def _joint(configs: Sequence[RunConfig]) -> Joint:
+def _joint(configs: Sequence[RunConfig]) -> tuple[Joint, list[tuple[Agent, Chain]]]:
+    """The stack, and the agent and the chain of each run."""
     first = configs[0]
     set_up_torch(first)
     env = make(first.task, first.action_repeat)
     spaces = (env.observation_space.shape, env.action_space.shape)
     env.close()
-    observation, action = (int(np.prod(shape or ())) for shape in spaces)
+    sizes = tuple(int(np.prod(shape or ())) for shape in spaces)
+    observation, action = sizes
     networks = [architectures(config, observation, action) for config in configs]
     for config, built in zip(configs, networks, strict=True):
         if shared(config) != shared(first) or built != networks[0]:
@@ -88,19 +92,23 @@ def _joint(configs: Sequence[RunConfig]) -> Joint:
                 f"{config.task}",
                 "train them apart, without --lanes remedies",
             )
-    generators = [g for c in configs for g in Randomness(c.seeds).generators("initialisation", 0)]
-    whole = SAC(first.sac, observation, action, generators, networks[0], first.device)
-    return Joint(whole, [len(config.seeds) for config in configs])
+    parts = [make_agent(c, Randomness(c.seeds), observation, action) for c in configs]
+    seeds = [seed for config in configs for seed in config.seeds]
+    # Its own remedies and initial values are never used: the parts bring theirs.
+    plain = replace(first, remedies=tuple(t for t in first.remedies if _builds(t)))
+    whole, _ = make_agent(plain, Randomness(seeds), observation, action)
+    return Joint(whole, parts), parts
 
 
-def _maker(joint: Joint, index: int) -> Maker:
+def _builds(remedy: str) -> bool:
+    return hasattr(parse(remedy), "build")
+
+
+def _maker(agent: Agent, chain: Chain) -> Maker:
     def maker(
         config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
-    ) -> tuple[SAC, Chain]:
-        view = joint.views[index]
-        chain = Chain(remedies(config), view.networks())
-        view.attach(chain)
-        return view, chain
+    ) -> tuple[Agent, Chain]:
+        return agent, chain
 
     return maker
 

@@ -5,7 +5,7 @@ import torch
 
 from primacy.plasticity.remedies import REMEDIES, parse
 from primacy.tests.support.plasticity_subjects import (
-    SUBJECTS,
+    AGENTS,
     TEXTS,
     attached,
     copies,
@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 
 SEEDS = (0, 1, 2)
 matrix = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-on_all = pytest.mark.parametrize("kind", SUBJECTS)
+on_all = pytest.mark.parametrize("kind", AGENTS)
 
 
 def test_the_matrix_covers_the_registry():

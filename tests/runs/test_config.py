@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primacy.runs.config import RunConfig, from_dict, sac, sr_sac, to_dict
+from primacy.agents.iql import IQLConfig
+from primacy.agents.rlpd import RLPDConfig
+from primacy.agents.sac import SACConfig
+from primacy.runs.config import SETTINGS, RunConfig, from_dict, iql, rlpd, sac, sr_sac, to_dict
 from primacy.runs.errors import UserError
 
 
@@ -16,7 +19,8 @@ def test_the_studys_values():
     assert (config.replay_ratio, config.batch_size, config.start_steps) == ("1", 256, 10_000)
     assert (config.replay_capacity, config.env_steps, config.action_repeat) == (10**6, 2 * 10**6, 1)
     assert (config.eval_every, config.eval_episodes) == (5_000, 10)
-    agent = config.sac
+    agent = config.algorithm
+    assert isinstance(agent, SACConfig)
     assert (agent.hidden_sizes, agent.learning_rate, agent.discount) == ((256, 256), 3e-4, 0.99)
     assert (agent.target_rate, agent.initial_temperature, agent.target_entropy) == (0.005, 1, -0.5)
 
@@ -83,3 +87,52 @@ def test_unknown_json_field_names_a_near_one():
 def test_refused(fields, word):
     with pytest.raises(UserError, match=word):
         replace(sac("x"), **fields)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_survives_its_json(name):
+    config = SETTINGS[name]("walker-run")
+    assert config.agent == name
+    assert from_dict(to_dict(config)) == config
+
+
+def test_a_config_from_before_other_agents_is_read():
+    """Flat, with agent sac and the fields of SACConfig beside the run's."""
+    old = {"task": "x", "agent": "sr-sac", "hidden_sizes": [8], "critics": 3, "replay_ratio": "2"}
+    agent = from_dict(old).algorithm
+    assert agent == SACConfig(hidden_sizes=(8,), critics=3)
+
+
+def test_rlpd_counts_whole_calls():
+    config = replace(rlpd("x"), start_steps=10)
+    assert [config.updates_until(step) for step in (9, 10, 11)] == [0, 20, 40]
+    slow = replace(config, replay_ratio="5/2")
+    assert [slow.updates_until(9 + n) for n in (7, 8, 15, 16)] == [0, 20, 20, 40]
+
+
+@pytest.mark.parametrize(
+    ("config", "fields", "agent", "word"),
+    [
+        (rlpd, {"remedies": ("reset:every=30",)}, {}, "every=30 falls inside an update"),
+        (rlpd, {"remedies": ("reset:every=40,offset=3",)}, {}, "offset=3 falls inside"),
+        (rlpd, {"prime_updates": 30}, {}, "--prime-updates 30 ends inside"),
+        (rlpd, {}, {"subset": 11}, "--subset 11 is more than --critics 10"),
+        (rlpd, {}, {"critic_steps": 0}, "--critic-steps must be positive"),
+        (rlpd, {}, {"log_std_low": 3.0}, "--log-std-low"),
+        (iql, {}, {"expectile": 1.0}, "--expectile"),
+        (iql, {}, {"actor_schedule": "cosine", "schedule_steps": 100}, "cosine ends at gradient"),
+        (sac, {}, {"discount": 1.0}, "--discount"),
+        (sac, {}, {"critics": 0}, "--critics must be positive"),
+        (sac, {}, {"hidden_sizes": ()}, "--hidden-sizes"),
+        (sac, {"algorithm": RLPDConfig()}, {}, "agent sac with the settings of RLPDConfig"),
+    ],
+)
+def test_an_agents_values_are_refused(config, fields, agent, word):
+    changed = {"algorithm": replace(config("x").algorithm, **agent)} | fields
+    with pytest.raises(UserError, match=word):
+        replace(config("x"), **changed)
+
+
+def test_a_cosine_as_long_as_the_run_is_taken():
+    cosine = IQLConfig(actor_schedule="cosine", schedule_steps=10**6)
+    assert replace(iql("x"), algorithm=cosine).algorithm == cosine

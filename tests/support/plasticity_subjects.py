@@ -1,17 +1,23 @@
-"""What the contract's tests are run on: the toy networks and the package's own agent."""
+"""What the contract's tests are run on: the toy networks and the package's own agents."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from primacy.agents.bc import BC, BCConfig
+from primacy.agents.iql import IQL, IQLConfig
+from primacy.agents.rlpd import RLPD, RLPDConfig
 from primacy.agents.sac import SAC, SACConfig
 from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.contract import Architecture, Generators
 from primacy.plasticity.remedies import parse
+from primacy.tests.support.offline_pairs import given
 from primacy.tests.support.plasticity_toy import Plan, Toy
 from primacy.tests.support.sac_pairs import ACTION, OBSERVATION, data, generators
 
@@ -40,7 +46,50 @@ class SacSubject:
         return {"observation": batch.observation, "action": batch.action}
 
 
+class OfflineSubject:
+    """IQL, RLPD or BC behind the toy's methods."""
+
+    def __init__(
+        self,
+        agent: Any,
+        config: Any,
+        seeds: tuple[int, ...],
+        plan: Plan = lambda name, plain, inputs: plain,
+    ):
+        self.seeds = seeds
+        plans = agent.plans(config, OBSERVATION, ACTION)
+        chosen = {name: plan(name, plain, inputs) for name, (plain, inputs) in plans.items()}
+        self.agent = agent(config, OBSERVATION, ACTION, generators(seeds), chosen)
+        self.networks, self.attach, self.tensors = (
+            self.agent.networks,
+            self.agent.attach,
+            self.agent.state,
+        )
+
+    def update(self, step: int) -> None:
+        self.agent.update(*given(self.agent, self.seeds, step))
+
+    def batch(self) -> dict[str, Tensor]:
+        batch, _ = data(self.seeds, 0, 64)
+        return {"observation": batch.observation, "action": batch.action}
+
+
 SUBJECTS: dict[str, type[Toy] | type[SacSubject]] = {"toy": Toy, "sac": SacSubject}
+AGENTS: dict[str, Callable[..., Any]] = {
+    **SUBJECTS,
+    "iql": partial(OfflineSubject, IQL, IQLConfig(hidden_sizes=(8, 8))),
+    "rlpd": partial(OfflineSubject, RLPD, RLPDConfig((8, 8), critics=3, critic_steps=2)),
+    "bc": partial(OfflineSubject, BC, BCConfig(hidden_sizes=(8, 8))),
+}
+
+
+def suited(kind: str, remedy: Any) -> Any:
+    """The remedy, for an agent that has an actor alone."""
+    if kind != "bc" or remedy.networks == ("all",):
+        return remedy
+    without_target = {"shadow": "own", "decay": 0.5} if hasattr(remedy, "shadow") else {}
+    return replace(remedy, networks=("actor",), **without_target)
+
 
 # One text per remedy, plus the variants that take another path through it.
 TEXTS = {
@@ -68,8 +117,8 @@ def draws(seeds: tuple[int, ...], event: int = 1) -> Callable[[str], Generators]
 
 def attached(kind: str, seeds: tuple[int, ...], *texts: str):
     """A subject built with these remedies, and their chain."""
-    remedies = [parse(text) for text in texts]
-    subject = SUBJECTS[kind](seeds, partial(options, remedies))
+    remedies = [suited(kind, parse(text)) for text in texts]
+    subject = AGENTS[kind](seeds, partial(options, remedies))
     chain = Chain(remedies, subject.networks())
     subject.attach(chain)
     return subject, chain

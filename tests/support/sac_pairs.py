@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from primacy.agents.sac import SAC, SACConfig, Transitions
+from primacy.agents.sac import SAC, SACConfig
+from primacy.agents.transitions import Transitions
 from primacy.tests.support.plain_sac import PlainSAC, Sample
 
 OBSERVATION, ACTION = 7, 3

@@ -1,0 +1,163 @@
+"""What soft actor-critics share: a tanh-Gaussian actor, an ensemble of critics with a target, and
+an entropy temperature (Haarnoja et al. 2018)."""
+
+from collections.abc import Callable, Mapping
+from math import log
+
+import torch
+from torch import Tensor
+from torch.func import grad_and_value
+
+from primacy.agents.distributions import tanh_gaussian
+from primacy.agents.initialisers import Generators
+from primacy.agents.networks import MLP, q_values
+from primacy.agents.optimiser import Adam, gradient_norm
+from primacy.agents.stacked import StackedAgent
+from primacy.agents.transitions import Transitions
+from primacy.plasticity.contract import Layer, PlasticNetwork
+
+Gradients = dict[str, Tensor]
+Figures = dict[str, Tensor]
+
+
+def temperature_loss(log_alpha: Tensor, entropy: Tensor, target_entropy: float) -> Tensor:
+    """alpha (H - H_target), [S] (eq. 8); log_alpha [S, 1], entropy [S]."""
+    return log_alpha.exp().squeeze(-1) * (entropy - target_entropy)
+
+
+class SoftActorCritic(StackedAgent):
+    """S agents with the networks actor, critic (and its target) and temperature."""
+
+    def __init__(
+        self,
+        actor_net: MLP,
+        critic_net: MLP,
+        log_std_bound: Callable[[Tensor], Tensor],
+        initial_temperature: float,
+        optimisers: Mapping[str, Adam],
+        generators: Generators,
+        metrics: tuple[str, ...],
+        device: str | torch.device,
+        gradient_clip: float = 0.0,
+    ) -> None:
+        """`actor_net` has the heads mean and log_std, `critic_net` the head q and E members."""
+        self.actor_net, self.critic_net = actor_net, critic_net
+        self._log_std_bound = log_std_bound
+        self._initial_temperature = initial_temperature
+        first = {
+            "actor": actor_net.initialise(generators),
+            "critic": critic_net.initialise(generators),
+            "temperature": {"temperature.value": self._first_log_alpha(generators)},
+        }
+        super().__init__(first, optimisers, metrics, device, gradient_clip)
+        self.actor, self.critic, self.temperature = self.parameters.values()
+        self.target = {name: value.clone() for name, value in self.critic.items()}
+        scalar = Layer(
+            path="temperature",
+            kind="scalar",
+            group="head",
+            depth=0,
+            parameters={"value": self.temperature["temperature.value"]},
+            initialise=lambda generators: {"value": self._first_log_alpha(generators)},
+            units=1,
+            fan_in=1,
+        )
+        self._publish(
+            self._network(critic_net, self._critic_activations, self.target),
+            self._network(actor_net, self._actor_activations),
+            PlasticNetwork("temperature", (scalar,), self.moments.get),
+        )
+
+    def _first_log_alpha(self, generators: Generators) -> Tensor:
+        return torch.full((len(generators), 1), log(self._initial_temperature))
+
+    # Acting
+
+    def _policy(self, parameters: dict[str, Tensor], observation: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw = self.actor_net.forward(parameters, observation)
+        return mean, self._log_std_bound(raw)
+
+    @torch.no_grad()
+    def act(self, observation: Tensor, noise: Tensor) -> Tensor:
+        """A sample of the policy for each seed: [S, O] and noise [S, A] -> [S, A]."""
+        mean, log_std = self._policy(self.actor, observation.unsqueeze(1))
+        return torch.tanh(mean + log_std.exp() * noise.unsqueeze(1)).squeeze(1)
+
+    @torch.no_grad()
+    def act_greedily(self, observation: Tensor) -> Tensor:
+        """tanh of the mean, [S, B, O] -> [S, B, A]."""
+        return torch.tanh(self._policy(self.actor, observation)[0])
+
+    # Learning
+
+    @property
+    def _alpha(self) -> Tensor:
+        return self.temperature["temperature.value"].exp()
+
+    def _critic_gradients(
+        self, batch: Transitions, target: Tensor, loss_of: Callable[[Tensor, Tensor], Tensor]
+    ) -> tuple[Gradients, Figures]:
+        """Of loss_of(q [S, E, B], target [S, B]) -> [S]."""
+
+        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            q = q_values(self.critic_net, parameters, batch.observation, batch.action)
+            loss = loss_of(q, target)
+            total = loss + self._remedies.penalty(self._networks["critic"], parameters)
+            return total.sum(), (loss, q)
+
+        gradients, (_, (loss, q)) = grad_and_value(objective, has_aux=True)(self.critic)
+        norm = gradient_norm(gradients)
+        return gradients, {
+            "critic_loss": loss,
+            "critic_grad_norm": norm,
+            "mean_q": q.mean((1, 2)),
+        }
+
+    def _actor_gradients(
+        self,
+        observation: Tensor,
+        alpha: Tensor,
+        noise: Tensor,
+        loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
+    ) -> tuple[Gradients, Figures]:
+        """Of loss_of(log density [S, B], q [S, E, B], alpha [S, 1]) -> [S]."""
+
+        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            action, density = tanh_gaussian(*self._policy(parameters, observation), noise)
+            q = q_values(self.critic_net, self.critic, observation, action)
+            loss = loss_of(density, q, alpha)
+            total = loss + self._remedies.penalty(self._networks["actor"], parameters)
+            return total.sum(), (loss, -density.mean(-1))
+
+        gradients, (_, (loss, entropy)) = grad_and_value(objective, has_aux=True)(self.actor)
+        norm = gradient_norm(gradients)
+        return gradients, {"actor_loss": loss, "actor_grad_norm": norm, "entropy": entropy}
+
+    def _improve_temperature(self, entropy: Tensor, goal: float) -> None:
+        """One step on the temperature, towards the entropy `goal` in nats."""
+        # The derivative of alpha (H - H_target) in log alpha is the loss itself.
+        loss = temperature_loss(self.temperature["temperature.value"], entropy, goal)
+        gradients = {"temperature.value": loss.unsqueeze(-1)}
+        figures = {"temperature_loss": loss, "temperature_grad_norm": loss.abs()}
+        self._descend("temperature", gradients, figures)
+
+    # What others see
+
+    def _probed(self, critic: Figures, actor: Figures) -> dict[str, Figures]:
+        return {
+            "critic": {"mean_q": critic["mean_q"], "grad_norm": critic["critic_grad_norm"]},
+            "actor": {"grad_norm": actor["actor_grad_norm"], "entropy": actor["entropy"]},
+            "temperature": {"value": self._alpha.squeeze(-1)},
+        }
+
+    @torch.no_grad()
+    def _critic_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        taps: dict[str, Tensor] = {}
+        q_values(self.critic_net, self.critic, batch["observation"], batch["action"], taps)
+        return taps
+
+    @torch.no_grad()
+    def _actor_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        taps: dict[str, Tensor] = {}
+        self.actor_net.forward(self.actor, batch["observation"], taps)
+        return taps

@@ -1,0 +1,155 @@
+"""What S agents in one process have in common, whatever their losses: parameters by network, an
+optimiser for each, seeds that are frozen, metrics, and what a checkpoint holds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ParamSpec
+
+import torch
+from torch import Tensor
+
+from primacy.agents.agent import Remedies
+from primacy.agents.graph import whole_graph
+from primacy.agents.networks import MLP
+from primacy.agents.optimiser import Adam, clip_by_norm, polyak
+from primacy.plasticity.chain import Chain
+from primacy.plasticity.contract import Layer, Moments, PlasticNetwork
+
+P = ParamSpec("P")
+Activations = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+
+
+class StackedAgent:
+    """S agents. Parameters live in dicts by name and are only ever edited in place.
+
+    An algorithm's constructor hands over its parameters, then publishes its networks.
+    """
+
+    steps_per_update: int = 1
+    """Gradient steps that one call of `update` does, each on its own part of the batch."""
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Mapping[str, Tensor]],
+        optimisers: Mapping[str, Adam],
+        metrics: tuple[str, ...],
+        device: str | torch.device,
+        gradient_clip: float = 0.0,
+    ) -> None:
+        """`parameters` by network and name; `optimisers` by network; `metrics` are the figures that
+        updates record."""
+        self.device = torch.device(device)
+        self.parameters = {
+            network: {name: value.to(self.device) for name, value in values.items()}
+            for network, values in parameters.items()
+        }
+        self.num_seeds = len(next(iter(next(iter(self.parameters.values())).values())))
+        self.optimisers = optimisers
+        self.moments = {
+            name: moments
+            for network, values in self.parameters.items()
+            for name, moments in optimisers[network].initialise(values).items()
+        }
+        self.target: dict[str, Tensor] = {}
+        self.alive = torch.ones(self.num_seeds, dtype=torch.bool, device=self.device)
+        self.metrics = metrics
+        self._sums = torch.zeros(self.num_seeds, len(metrics), device=self.device)
+        self._updates = torch.zeros(self.num_seeds, 1, device=self.device)
+        self._gradient_clip = gradient_clip
+        self._networks: dict[str, PlasticNetwork] = {}
+        self._remedies: Remedies = Chain((), {})
+        self._compiled = False
+
+    def _publish(self, *networks: PlasticNetwork) -> None:
+        self._networks = {network.name: network for network in networks}
+        self._remedies = Chain((), self._networks)
+
+    def _network(
+        self,
+        net: MLP,
+        activations: Activations,
+        target: Mapping[str, Tensor] | None = None,
+        free: Sequence[Layer] = (),
+    ) -> PlasticNetwork:
+        """A network as remedies see it; `free` are its parameters that belong to no layer."""
+        follower = None
+        if target is not None:
+            follower = PlasticNetwork(net.name, net.layers(target), lambda name: None)
+        return PlasticNetwork(
+            net.name,
+            (*net.layers(self.parameters[net.name]), *free),
+            self.moments.get,
+            follower,
+            activations,
+        )
+
+    # Learning
+
+    def _graph(self, step: Callable[P, None]) -> Callable[P, None]:
+        self._compiled = True
+        return whole_graph(step, self.device)
+
+    def _rates(self, network: str, moments: Sequence[Moments]) -> Sequence[float | Tensor]:
+        """The step size of each parameter of a network at its next step."""
+        return [self.optimisers[network].learning_rate] * len(moments)
+
+    def _descend(
+        self, name: str, gradients: dict[str, Tensor], figures: Mapping[str, Tensor]
+    ) -> None:
+        """One Adam step of a network; freezes the seeds whose loss or gradient is not finite."""
+        network, parameters = self._networks[name], self.parameters[name]
+        optimiser = self.optimisers[name]
+        finite = figures[f"{name}_loss"].isfinite() & figures[f"{name}_grad_norm"].isfinite()
+        self.alive.logical_and_(finite)
+        if self._gradient_clip > 0:
+            gradients = clip_by_norm(gradients, self._gradient_clip)
+        moments = [self.moments[key] for key in parameters]
+        rates = self._rates(name, moments)
+        corrections = optimiser.corrections(moments)
+        for (key, value), moment, factors, rate in zip(
+            parameters.items(), moments, corrections, rates, strict=True
+        ):
+            start = self._remedies.before_step(network, key, value, rate)
+            optimiser.step(value, gradients[key], moment, factors, start, self.alive, rate)
+        self._remedies.after_step(network)
+
+    def _follow(self, name: str, rate: float) -> None:
+        """The target network takes one step towards its network."""
+        for key, value in self.target.items():
+            polyak(value, self.parameters[name][key], rate, self.alive)
+
+    def _record(self, figures: Mapping[str, Tensor]) -> None:
+        self._sums.add_(torch.stack([figures[name].view(-1) for name in self.metrics], -1))
+        self._updates.add_(1.0)
+
+    # What others see
+
+    def attach(self, remedies: Remedies) -> None:
+        """Let these remedies act inside the updates, which are not compiled yet."""
+        if self._compiled:
+            raise RuntimeError("remedies are attached before the update is compiled")
+        self._remedies = remedies
+
+    def on_edit(self, edited: set[str]) -> None:
+        """Nothing to do: what anneals is counted by the optimiser, and is reset with it."""
+
+    def networks(self) -> dict[str, PlasticNetwork]:
+        """The networks by name."""
+        return self._networks
+
+    def pop_metrics(self) -> dict[str, Tensor]:
+        """Means [S] over the updates since the last call, by name."""
+        if not self._updates.any():
+            return {}
+        means = (self._sums / self._updates).cpu().unbind(-1)
+        self._sums.zero_()
+        self._updates.zero_()
+        return dict(zip(self.metrics, means, strict=True))
+
+    def state(self) -> dict[str, Tensor]:
+        """Parameters, targets, moments, counters, running metrics and the mask of living seeds."""
+        tensors = {name: x for values in self.parameters.values() for name, x in values.items()}
+        tensors |= {f"target/{name}": value for name, value in self.target.items()}
+        for name, moments in self.moments.items():
+            for field, value in moments._asdict().items():
+                tensors[f"adam/{name}/{field}"] = value
+        return tensors | {"alive": self.alive, "sums": self._sums, "updates": self._updates}

@@ -1,0 +1,77 @@
+"""The agents by their configuration, and which values of it are refused."""
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from primacy.agents.bc import BC, BCConfig
+from primacy.agents.iql import IQL, IQLConfig
+from primacy.agents.rlpd import RLPD, RLPDConfig
+from primacy.agents.sac import SAC, SACConfig
+from primacy.plasticity.schedule import Schedule
+from primacy.runs.errors import UserError
+
+AgentConfig = SACConfig | IQLConfig | RLPDConfig | BCConfig
+
+AGENTS: dict[type, Any] = {SACConfig: SAC, IQLConfig: IQL, RLPDConfig: RLPD, BCConfig: BC}
+
+POSITIVE = (
+    "learning_rate",
+    "actor_learning_rate",
+    "value_learning_rate",
+    "critic_learning_rate",
+    "temperature_learning_rate",
+    "initial_temperature",
+    "temperature",
+    "weight_cap",
+    "critics",
+    "subset",
+    "critic_steps",
+    "schedule_steps",
+)
+
+
+def check_agent(config: AgentConfig) -> None:
+    """Raises UserError for a value that no agent can be made of."""
+    values = asdict(config)
+    if not config.hidden_sizes or min(config.hidden_sizes) < 1:
+        raise UserError(
+            "--hidden-sizes needs at least one positive size", "for example --hidden-sizes 256 256"
+        )
+    for name in POSITIVE:
+        if values.get(name, 1) <= 0:
+            published = next(f.default for f in fields(config) if f.name == name)
+            raise UserError(
+                f"{_option(name)} must be positive", f"the published value is {published}"
+            )
+    if not 0 <= config.discount <= 1 or ("discount" in values and config.discount == 1):
+        raise UserError("--discount must lie in [0, 1)", "the published value is 0.99")
+    if not 0 < values.get("target_rate", 1) <= 1:
+        raise UserError("--target-rate must lie in (0, 1]", "the published value is 0.005")
+    if not 0 < values.get("expectile", 0.5) < 1:
+        raise UserError("--expectile must lie in (0, 1)", "the published values are 0.7 and 0.9")
+    if values.get("subset", 1) > values.get("critics", 1):
+        raise UserError(
+            f"--subset {values['subset']} is more than --critics {values['critics']}",
+            "targets are the minimum over a subset of the critics",
+        )
+    low, high = values.get("log_std_low", -1.0), values.get("log_std_high", 1.0)
+    if not low < high:
+        raise UserError("--log-std-low must be below --log-std-high", "published: -5 or -20, and 2")
+
+
+def check_steps(config: AgentConfig, remedies: list[Any], prime_updates: int) -> None:
+    """Raises UserError where an intervention would fall inside one call of an agent's update."""
+    steps = config.steps_per_update
+    hint = f"give a multiple of --critic-steps, which is {steps}"
+    if prime_updates % steps:
+        raise UserError(f"--prime-updates {prime_updates} ends inside an update", hint)
+    for remedy in remedies:
+        if isinstance(remedy, Schedule) and remedy.unit == "gradient_steps":
+            for name in ("every", "offset"):
+                count = getattr(remedy, name)
+                if count % steps:
+                    raise UserError(f"remedies: {name}={count} falls inside an update", hint)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
