@@ -13,8 +13,7 @@ from threading import Condition
 import torch
 from torch import Tensor
 
-from primacy.agents.agent import Batch, Remedies
-from primacy.agents.stacked import StackedAgent
+from primacy.agents.agent import Agent, Batch, Remedies
 from primacy.agents.transitions import Transitions
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.contract import PlasticNetwork
@@ -25,10 +24,10 @@ Inputs = tuple[Transitions, Tensor]
 class Joint:
     """One stack of agents, shared by runs that each live in a thread."""
 
-    def __init__(self, whole: StackedAgent, runs: Sequence[tuple[StackedAgent, Chain]]) -> None:
+    def __init__(self, whole: Agent, runs: Sequence[tuple[Agent, Chain]]) -> None:
         """`whole` has as many lanes as all agents of `runs` together; it takes over their values,
         and from now on they are its parts: their tensors share its memory."""
-        bounds = list(accumulate((agent.num_seeds for agent, _ in runs), initial=0))
+        bounds = list(accumulate((len(agent.alive) for agent, _ in runs), initial=0))
         parts = [slice(start, stop) for start, stop in pairwise(bounds)]
         self.whole = whole
         self.runs = list(runs)
@@ -37,7 +36,8 @@ class Joint:
             for name, value in agent.state().items():
                 shared = state[name][lanes]
                 shared.copy_(value)
-                value.set_(shared)
+                place = shared.storage_offset(), shared.shape, shared.stride()
+                value.set_(shared.untyped_storage(), *place)
             # Its own loop calls these; the stack is compiled instead.
             vars(agent)["update"] = partial(self._bring, index)
             vars(agent)["compile"] = lambda: None
@@ -81,7 +81,7 @@ class Joint:
         """The inputs of all lanes; those of runs that left are their last, and matter no more."""
         some = next(iter(self._last.values()))
         given = [
-            self._last.get(index) or _nothing(some, agent.num_seeds)
+            self._last.get(index) or _nothing(some, len(agent.alive))
             for index, (agent, _) in enumerate(self.runs)
         ]
         columns = zip(*(batch for batch, _ in given), strict=True)
@@ -98,7 +98,7 @@ def _nothing(like: Inputs, lanes: int) -> Inputs:
 class JointRemedies(Remedies):
     """To every run's lanes that run's own remedies."""
 
-    def __init__(self, runs: Sequence[tuple[StackedAgent, Chain]], parts: Sequence[slice]) -> None:
+    def __init__(self, runs: Sequence[tuple[Agent, Chain]], parts: Sequence[slice]) -> None:
         self.runs = [(*run, lanes) for run, lanes in zip(runs, parts, strict=True)]
 
     def penalty(self, network: PlasticNetwork, parameters: Mapping[str, Tensor]) -> Tensor | float:
@@ -107,7 +107,7 @@ class JointRemedies(Remedies):
         for agent, chain, lanes in self.runs:
             own = {name: value[lanes] for name, value in parameters.items()}
             term = chain.penalty(agent.networks()[network.name], own)
-            nothing = torch.zeros(agent.num_seeds, device=agent.device)
+            nothing = torch.zeros_like(agent.alive, dtype=torch.float32)
             found.append(term if isinstance(term, Tensor) else nothing)
         return torch.cat(found)
 

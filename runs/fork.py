@@ -180,7 +180,7 @@ def restore(parts: Parts, found: Checkpoint, old: RunConfig, lanes: Sequence[int
         _take(name, value, theirs.get(name), lanes)
     if unused := sorted(theirs.keys() - own.keys()):
         raise _other_architecture(unused[0])
-    everything = torch.ones(len(lanes), dtype=torch.bool, device=parts.agent.device)
+    everything = torch.ones(len(lanes), dtype=torch.bool, device=parts.agent.alive.device)
     changed = {
         name: everything
         for network in parts.chain.networks.values()
