@@ -215,8 +215,8 @@ class RLPD(SoftActorCritic):
         self._descend("critic", gradients, figures)
         self._follow("critic", self.config.target_rate)
         figures["mean_target"] = target.mean(-1)
-        rows = torch.stack([figures[name] for name in CRITIC_METRICS])
-        self._sums[: len(CRITIC_METRICS)].add_(rows / self.config.critic_steps)
+        rows = torch.stack([figures[name] for name in CRITIC_METRICS], -1)
+        self._sums[:, : len(CRITIC_METRICS)].add_(rows / self.config.critic_steps)
 
     @torch.no_grad()
     def _improve_policy(self, observation: Tensor, noise: Tensor) -> None:
@@ -226,8 +226,8 @@ class RLPD(SoftActorCritic):
         goal = self.config.target_entropy * self.action_size
         self._improve_temperature(figures["entropy"], goal)
         figures["temperature"] = alpha.squeeze(-1)
-        rows = torch.stack([figures[name] for name in ACTOR_METRICS])
-        self._sums[len(CRITIC_METRICS) :].add_(rows)
+        rows = torch.stack([figures[name] for name in ACTOR_METRICS], -1)
+        self._sums[:, len(CRITIC_METRICS) :].add_(rows)
         self._updates.add_(1.0)
 
     def _targets(self, batch: Transitions, noise: Tensor, subset: Tensor) -> Tensor:
