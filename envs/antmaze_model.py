@@ -70,7 +70,8 @@ def mjcf(maze: Maze) -> str:
         _HEAD,
         f'    <camera name="overview" pos="{x} {y} {height}" fovy="45"/>',
         '    <geom type="plane" size="60 60 40" conaffinity="1" rgba="0.85 0.9 0.85 1"/>',
-        '    <site name="goal" type="cylinder" size="0.5 0.02" rgba="0.9 0.2 0.2 0.6"/>',
+        # Away from the origin, where MuJoCo would take its frame for the world's and not move it.
+        '    <site name="goal" type="cylinder" size=".5 .02" pos="1 1 .03" rgba="0.9 0.1 0 1"/>',
         '    <body name="torso" pos="0 0 0.75">',
         '      <camera name="follow" mode="trackcom" pos="0 -3 6" xyaxes="1 0 0 0 0.9 0.45"/>',
         '      <joint name="root" type="free" limited="false" armature="0" damping="0"/>',
