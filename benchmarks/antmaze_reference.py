@@ -181,7 +181,7 @@ def _reference(env: Any, generator: np.random.Generator) -> dict[str, np.ndarray
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("mujoco210", type=Path, help="the unpacked folder, with bin/ and include/")
     parser.add_argument("output", type=Path)
     options = parser.parse_args()
@@ -193,7 +193,7 @@ def main() -> None:
     gym = antmaze_d4rl.import_gym()
     np.random.seed(0)
     generator = np.random.default_rng(0)
-    arrays = {"mujoco_version": np.array(lib.version())}
+    arrays: dict[str, Any] = {"mujoco_version": np.array(lib.version())}
     for maze, task in MAZES.items():
         found = reference(gym, task, generator)
         arrays |= {f"{maze}/{name}": value for name, value in found.items()}

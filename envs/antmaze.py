@@ -5,6 +5,9 @@ reward and ends are those of d4rl/locomotion/ant.py, goal_reaching_env.py and ma
 gymnasium-robotics' AntMaze, whose ant, maze origin, noise, time step and observation are others.
 """
 
+# MuJoCo's names come from compiled modules without types.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,7 +27,7 @@ from primacy.envs.antmaze_model import (
     require_mujoco,
 )
 from primacy.envs.antmaze_tasks import TASKS, Maze
-from primacy.envs.faults import ActionFault, EnvironmentFault
+from primacy.envs.faults import ActionFault, EnvironmentFault, Unsupported
 
 RADIUS = 0.5
 """An ant this near to the goal, in metres, has reached it."""
@@ -144,12 +147,12 @@ class AntMaze(gymnasium.Env):
         """`backend` is "mujoco" for our own model, or "d4rl" for the package of that name.
 
         `size` of pictures is (height, width) in pixels, `camera` overview or follow. Raises
-        Unsupported where MuJoCo has another version, or where d4rl cannot be imported.
+        Unsupported for another backend or version of MuJoCo, or where d4rl cannot be imported.
         """
         if action_repeat < 1:
             raise ValueError(f"action_repeat is {action_repeat}, and must be at least 1")
         if backend not in BACKENDS:
-            raise ValueError(f"backend is {backend!r}, and must be one of {', '.join(BACKENDS)}")
+            raise Unsupported(f"unknown backend {backend!r}", f"choose {' or '.join(BACKENDS)}")
         self.simulator = BACKENDS[backend](task)
         self.action_repeat = action_repeat
         self.camera = camera

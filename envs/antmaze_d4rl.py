@@ -4,6 +4,9 @@ d4rl imports `mujoco_py`, the bindings of MuJoCo 2.1.0, which no longer install.
 few calls that d4rl makes takes their place. docs/antmaze.md says how to install d4rl.
 """
 
+# MuJoCo's names come from compiled modules without types.
+# pyright: reportAttributeAccessIssue=false
+
 import contextlib
 import importlib
 import io

@@ -4,6 +4,9 @@ The numbers are those of d4rl/locomotion/assets/ant.xml and maze_env.py. What ch
 since is undone here, so that one control step agrees to rounding (docs/antmaze.md).
 """
 
+# MuJoCo's names come from compiled modules without types.
+# pyright: reportAttributeAccessIssue=false
+
 import mujoco
 import numpy as np
 

@@ -23,7 +23,7 @@ class View:
         buffer.offheight = max(buffer.offheight, size[0])
         buffer.offwidth = max(buffer.offwidth, size[1])
         self._size = size
-        self._camera = camera
+        self._camera = self._physics.model.name2id(camera, "camera")
 
     def draw(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """The scene at positions [15] with the goal at (x, y) in metres, uint8 [H, W, 3]."""

@@ -1,6 +1,7 @@
 """Our AntMaze beside the real d4rl package, step by step, on one MuJoCo."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,8 @@ def test_goals_and_starts_have_one_distribution():
         resets = [(env.reset(seed=seed)[0], env.simulator.goal) for seed in range(300)]
         drawn.append(np.array([np.concatenate(each) for each in resets]))
     for number in range(31):
-        assert stats.ks_2samp(drawn[0][:, number], drawn[1][:, number]).pvalue > 1e-4
+        result: Any = stats.ks_2samp(drawn[0][:, number], drawn[1][:, number])
+        assert result.pvalue > 1e-4
 
 
 def test_an_episode_of_theirs_is_a_function_of_its_seed_and_leaves_numpy_alone():

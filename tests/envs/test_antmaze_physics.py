@@ -4,6 +4,9 @@ benchmarks/antmaze_reference.py made them. Chaos ends any agreement of whole epi
 control step starts from a reference state and the solver's guess there.
 """
 
+# MuJoCo's names come from compiled modules without types.
+# pyright: reportAttributeAccessIssue=false
+
 from pathlib import Path
 
 import mujoco

@@ -34,16 +34,16 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
-
     def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, Server)
         asked = self.headers.get("Range")
-        self.server.asked.append(asked)
-        content, start = self.server.content, 0
+        server.asked.append(asked)
+        content, start = server.content, 0
         if self.path != "/data.hdf5":
             self.send_error(404)
             return
-        if asked and self.server.ranges:
+        if asked and server.ranges:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= len(content):
                 self.send_error(416)
@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        stop = start + self.server.breaks.pop(0) if self.server.breaks else len(content)
+        stop = start + server.breaks.pop(0) if server.breaks else len(content)
         self.wfile.write(content[start:stop])
 
     def log_message(self, format: str, *args: object) -> None:
