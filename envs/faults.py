@@ -27,3 +27,7 @@ class NotRepeatable(Fault):
 
 class RenderFault(Fault):
     """Pictures need OpenGL, and none could be started."""
+
+
+class Unsupported(Fault, RuntimeError):
+    """A package that a task needs is missing, or is not of a version that will do."""

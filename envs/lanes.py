@@ -22,6 +22,8 @@ class Episode(NamedTuple):
     """Undiscounted sum of rewards."""
     length: int
     """Env steps."""
+    success: bool | None = None
+    """Whether it reached the task's goal, None for a task without one."""
 
 
 class Transitions(NamedTuple):
@@ -53,6 +55,8 @@ class Lanes:
         self.episodes = np.zeros(count, dtype=np.int64)
         self.lengths = np.zeros(count, dtype=np.int64)
         self.returns = np.zeros(count, dtype=np.float64)
+        self.successes: list[bool | None] = [None] * count
+        """info["success"] of each lane's last step, None where there is no such entry."""
 
     def start(self) -> None:
         """Begin the current episode of every lane."""
@@ -125,10 +129,11 @@ class Lanes:
         """Step one lane: reward, terminated, truncated."""
         self.lengths[lane] += 1
         try:
-            observation, reward, terminated, truncated, _ = self.envs[lane].step(action)
+            observation, reward, terminated, truncated, info = self.envs[lane].step(action)
         except Fault as fault:
             raise self._placed(lane, fault) from fault
         reward = float(reward)
+        self.successes[lane] = info.get("success")
         self._arrive(lane, observation, reward)
         return reward, terminated, truncated
 
@@ -150,7 +155,7 @@ class Lanes:
 
     def _finish(self, lane: int) -> Episode:
         number, length = int(self.episodes[lane]), int(self.lengths[lane])
-        ended = Episode(lane, number, float(self.returns[lane]), length)
+        ended = Episode(lane, number, float(self.returns[lane]), length, self.successes[lane])
         self.episodes[lane] += 1
         self._reset(lane)
         return ended

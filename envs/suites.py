@@ -1,31 +1,57 @@
 """Tasks by name. A simulator is loaded by its first use, so that other commands start fast."""
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
 import gymnasium
 
+from primacy.envs import antmaze_tasks
 from primacy.envs.faults import UnknownTask
 
 
-def tasks() -> tuple[str, ...]:
-    """Every task name, "domain-task" for the DeepMind Control suite."""
+def _dmc_tasks() -> tuple[str, ...]:
     from primacy.envs import dmc
 
     return dmc.tasks()
 
 
+def _dmc(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
+    from primacy.envs.dmc import DMC
+
+    domain, _, name = task.partition("-")
+    return DMC(domain, name, action_repeat, **options)
+
+
+def _antmaze(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
+    from primacy.envs.antmaze import AntMaze
+
+    return AntMaze(task, action_repeat, **options)
+
+
+Tasks = Callable[[], tuple[str, ...]]
+# Those whose names cost nothing to know come first.
+SUITES: dict[str, tuple[Tasks, Callable[..., gymnasium.Env]]] = {
+    "antmaze": (lambda: tuple(antmaze_tasks.TASKS), _antmaze),
+    "dmc": (_dmc_tasks, _dmc),
+}
+"""Suite -> its task names, and what makes the environment of one."""
+
+
+def tasks() -> tuple[str, ...]:
+    """Every task name: "domain-task" for the DeepMind Control suite, D4RL's for AntMaze."""
+    return tuple(name for names, _ in SUITES.values() for name in names())
+
+
 def make(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
-    """The environment of a task; `options` go to it (see DMC: camera, size).
+    """The environment of a task; `options` go to it (see DMC and AntMaze: camera, size, backend).
 
     Raises UnknownTask, with near names in its hint.
     """
-    from primacy.envs.dmc import DMC
-
-    if task not in tasks():
-        near = get_close_matches(task, tasks(), n=3, cutoff=0.5)
-        domains = sorted({name.partition("-")[0] for name in tasks()})
-        hint = f"did you mean {' or '.join(near)}?" if near else f"domains: {', '.join(domains)}"
-        raise UnknownTask(f"unknown task {task!r}", hint)
-    domain, _, name = task.partition("-")
-    return DMC(domain, name, action_repeat, **options)
+    for names, build in SUITES.values():
+        if task in names():
+            return build(task, action_repeat, **options)
+    near = get_close_matches(task, tasks(), n=3, cutoff=0.5)
+    domains = sorted({name.partition("-")[0] for name in tasks()})
+    hint = f"did you mean {' or '.join(near)}?" if near else f"domains: {', '.join(domains)}"
+    raise UnknownTask(f"unknown task {task!r}", hint)

@@ -58,6 +58,8 @@ def dm_control(task: str, repeat: int, lanes: int = 2) -> Lanes:
         ("point_mass-hard", 1, 40),
         ("manipulator-bring_ball", 1, 30),
         ("lqr-lqr_6_2", 1, 30),
+        ("antmaze-umaze-v2", 1, 60),
+        ("antmaze-umaze-v2", 20, 50),  # 35 steps long
         ("walker-stand", 20, 70),  # 50 steps long: restored in the second, and runs into the third
     ],
 )
