@@ -62,6 +62,9 @@ SCHEDULES = {
     "primed while learning": Schedule(
         Fraction(3), 4, 5, 10**6, prime_updates=30, prime_transitions=12
     ),
+    "given and primed": Schedule(
+        Fraction(3), 4, 5, 10**6, given=50, prime_updates=30, prime_transitions=12
+    ),
     "given": Schedule(Fraction(1), 4, 1, 60, given=50, offline_updates=20),
 }
 
