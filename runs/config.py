@@ -198,22 +198,7 @@ def _check(config: RunConfig) -> None:
     for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
-    if config.prime_updates and config.prime_transitions > config.env_steps:
-        raise UserError(
-            f"priming on {config.prime_transitions} transitions needs as many env steps, "
-            f"the run has {config.env_steps}",
-            "lower --prime-transitions or raise --env-steps",
-        )
-    if config.env_steps < (0 if config.offline_updates else 1) or config.offline_updates < 0:
-        raise UserError(
-            f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
-            "give at least one env step, or offline updates on transplanted transitions",
-        )
-    if config.offline_updates and not config.given_transitions:
-        raise UserError(
-            "--offline-updates need transitions before the first env step",
-            "`primacy transplant RUN` gives a run those of another",
-        )
+    _check_length(config)
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
         raise UserError(
             f"--keep-checkpoints {config.keep_checkpoints}: not understood",
@@ -230,9 +215,29 @@ def _check(config: RunConfig) -> None:
     if isinstance(config.algorithm, IQLConfig):
         updates = config.updates_until(config.env_steps) + config.prime_updates
         try:
-            implicit_q_learning.check_schedule(config.algorithm, 0, updates)
+            implicit_q_learning.check_schedule(config.algorithm, config.offline_updates, updates)
         except implicit_q_learning.ScheduleError as error:
             raise UserError(str(error), error.hint) from error
+
+
+def _check_length(config: RunConfig) -> None:
+    """How long a run is, and what it does before its first env step."""
+    if config.prime_updates and config.prime_transitions > config.env_steps:
+        raise UserError(
+            f"priming on {config.prime_transitions} transitions needs as many env steps, "
+            f"the run has {config.env_steps}",
+            "lower --prime-transitions or raise --env-steps",
+        )
+    if config.env_steps < (0 if config.offline_updates else 1) or config.offline_updates < 0:
+        raise UserError(
+            f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
+            "give at least one env step, or offline updates on transplanted transitions",
+        )
+    if config.offline_updates and not config.given_transitions:
+        raise UserError(
+            "--offline-updates need transitions before the first env step",
+            "`primacy transplant RUN` gives a run those of another",
+        )
 
 
 def _remedy(text: str) -> Any:
