@@ -159,6 +159,7 @@ def reference(gym: Any, task: str, generator: np.random.Generator) -> dict[str, 
 
 def _reference(env: Any, generator: np.random.Generator) -> dict[str, np.ndarray]:
     ant = env.unwrapped.wrapped_env
+    ant.seed(0)
     data = ant.sim.data
     windows, starts = [], []
     for skip in WINDOWS:
