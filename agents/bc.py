@@ -10,13 +10,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.func import grad_and_value
 
 from primacy.agents.agent import Batch, Plans, Source
 from primacy.agents.initialisers import Generators
 from primacy.agents.networks import MLP, Head
-from primacy.agents.optimiser import Adam, gradient_norm
-from primacy.agents.stacked import StackedAgent
+from primacy.agents.optimiser import Adam
+from primacy.agents.stacked import Figures, Gradients, StackedAgent
 from primacy.agents.transitions import Transitions
 from primacy.plasticity.contract import Architecture
 
@@ -73,7 +72,7 @@ class BC(StackedAgent):
         first = {"actor": self.actor_net.initialise(generators)}
         super().__init__(first, {"actor": adam}, METRICS, device)
         self.actor = self.parameters["actor"]
-        self._publish(self._network(self.actor_net, self._activations))
+        self._publish(self._network(self.actor_net))
         self._step = self._update
 
     @staticmethod
@@ -112,23 +111,16 @@ class BC(StackedAgent):
         self._descend("actor", gradients, figures)
         self._record(figures)
 
-    def _gradients(self, batch: Transitions) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-            loss = cloning_loss(self._mean(parameters, batch.observation), batch.action)
-            total = loss + self._remedies.penalty(self._networks["actor"], parameters)
-            return total.sum(), loss
+    def _gradients(self, batch: Transitions) -> tuple[Gradients, Figures]:
+        def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            mean = self._mean(parameters, batch.observation)
+            return cloning_loss(mean, batch.action), mean
 
-        gradients, (_, loss) = grad_and_value(objective, has_aux=True)(self.actor)
-        return gradients, {"actor_loss": loss, "actor_grad_norm": gradient_norm(gradients)}
+        gradients, figures, _ = self._differentiate("actor", loss)
+        return gradients, figures
 
     @torch.no_grad()
     def probe(self, batch: Batch, noise: Tensor) -> dict[str, dict[str, Tensor]]:
         """Figures on a batch, [S] each; changes nothing."""
         figures = self._gradients(Transitions.of(batch))[1]
         return {"actor": {"loss": figures["actor_loss"], "grad_norm": figures["actor_grad_norm"]}}
-
-    @torch.no_grad()
-    def _activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        taps: dict[str, Tensor] = {}
-        self.actor_net.forward(self.actor, batch["observation"], taps)
-        return taps

@@ -12,14 +12,13 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.func import grad_and_value
 
 from primacy.agents.agent import Batch, Plans, Source
 from primacy.agents.initialisers import Generators
 from primacy.agents.networks import MLP, Head, q_values
-from primacy.agents.optimiser import Adam, cosine, gradient_norm
+from primacy.agents.optimiser import Adam, cosine
 from primacy.agents.sac import critic_loss
-from primacy.agents.stacked import StackedAgent
+from primacy.agents.stacked import Figures, Gradients, StackedAgent
 from primacy.agents.transitions import Transitions
 from primacy.plasticity.contract import Architecture, Layer, Moments
 
@@ -193,9 +192,9 @@ class IQL(StackedAgent):
             fan_in=1,
         )
         self._publish(
-            self._network(self.critic_net, self._critic_activations, self.target),
-            self._network(self.value_net, self._value_activations),
-            self._network(self.actor_net, self._actor_activations, free=(log_std,)),
+            self._network(self.critic_net, ("observation", "action"), self.target),
+            self._network(self.value_net),
+            self._network(self.actor_net, free=(log_std,)),
         )
         self._step = self._update
 
@@ -273,61 +272,33 @@ class IQL(StackedAgent):
         self._follow("critic", self.config.target_rate)
         self._record(value | actor | critic | {"mean_target": target.mean(-1)})
 
-    def _value_gradients(
-        self, observation: Tensor, q: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _value_gradients(self, observation: Tensor, q: Tensor) -> tuple[Gradients, Figures]:
+        def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             v = self._values(parameters, observation)
-            loss = expectile_loss(q - v, self.config.expectile)
-            total = loss + self._remedies.penalty(self._networks["value"], parameters)
-            return total.sum(), (loss, v)
+            return expectile_loss(q - v, self.config.expectile), v
 
-        gradients, (_, (loss, v)) = grad_and_value(objective, has_aux=True)(self.value)
-        norm = gradient_norm(gradients)
-        return gradients, {
-            "value_loss": loss,
-            "value_grad_norm": norm,
-            "mean_value": v.mean(-1),
-        }
+        gradients, figures, v = self._differentiate("value", loss)
+        return gradients, figures | {"mean_value": v.mean(-1)}
 
-    def _actor_gradients(
-        self, batch: Transitions, advantage: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _actor_gradients(self, batch: Transitions, advantage: Tensor) -> tuple[Gradients, Figures]:
         weights = advantage_weights(advantage, self.config.temperature, self.config.weight_cap)
 
-        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-            density = gaussian_log_density(
-                *self._policy(parameters, batch.observation), batch.action
-            )
-            loss = weighted_cloning_loss(density, weights)
-            total = loss + self._remedies.penalty(self._networks["actor"], parameters)
-            return total.sum(), loss
+        def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            policy = self._policy(parameters, batch.observation)
+            density = gaussian_log_density(*policy, batch.action)
+            return weighted_cloning_loss(density, weights), density
 
-        gradients, (_, loss) = grad_and_value(objective, has_aux=True)(self.actor)
-        norm = gradient_norm(gradients)
-        return gradients, {
-            "actor_loss": loss,
-            "actor_grad_norm": norm,
-            "mean_advantage": advantage.mean(-1),
-            "mean_weight": weights.mean(-1),
-        }
+        gradients, figures, _ = self._differentiate("actor", loss)
+        means = {"mean_advantage": advantage.mean(-1), "mean_weight": weights.mean(-1)}
+        return gradients, figures | means
 
-    def _critic_gradients(
-        self, batch: Transitions, target: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _critic_gradients(self, batch: Transitions, target: Tensor) -> tuple[Gradients, Figures]:
+        def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             q = q_values(self.critic_net, parameters, batch.observation, batch.action)
-            loss = critic_loss(q, target)
-            total = loss + self._remedies.penalty(self._networks["critic"], parameters)
-            return total.sum(), (loss, q)
+            return critic_loss(q, target), q
 
-        gradients, (_, (loss, q)) = grad_and_value(objective, has_aux=True)(self.critic)
-        norm = gradient_norm(gradients)
-        return gradients, {
-            "critic_loss": loss,
-            "critic_grad_norm": norm,
-            "mean_q": q.mean((1, 2)),
-        }
+        gradients, figures, q = self._differentiate("critic", loss)
+        return gradients, figures | {"mean_q": q.mean((1, 2))}
 
     # What others see
 
@@ -335,33 +306,15 @@ class IQL(StackedAgent):
     def probe(self, batch: Batch, noise: Tensor) -> dict[str, dict[str, Tensor]]:
         """Figures on a batch by network, [S] each, with the losses' own gradients; changes
         nothing."""
-        batch = Transitions.of(batch)
-        q = q_values(self.critic_net, self.target, batch.observation, batch.action).amin(1)
-        value = self._value_gradients(batch.observation, q)[1]
-        actor = self._actor_gradients(batch, q - self._values(self.value, batch.observation))[1]
-        following = self._values(self.value, batch.next_observation)
-        target = value_target(batch.reward, batch.discount, following)
-        critic = self._critic_gradients(batch, target)[1]
+        given = Transitions.of(batch)
+        q = q_values(self.critic_net, self.target, given.observation, given.action).amin(1)
+        value = self._value_gradients(given.observation, q)[1]
+        actor = self._actor_gradients(given, q - self._values(self.value, given.observation))[1]
+        following = self._values(self.value, given.next_observation)
+        target = value_target(given.reward, given.discount, following)
+        critic = self._critic_gradients(given, target)[1]
         return {
             "critic": {"mean_q": critic["mean_q"], "grad_norm": critic["critic_grad_norm"]},
             "value": {"mean_value": value["mean_value"], "grad_norm": value["value_grad_norm"]},
             "actor": {"grad_norm": actor["actor_grad_norm"], "mean_weight": actor["mean_weight"]},
         }
-
-    @torch.no_grad()
-    def _critic_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        taps: dict[str, Tensor] = {}
-        q_values(self.critic_net, self.critic, batch["observation"], batch["action"], taps)
-        return taps
-
-    @torch.no_grad()
-    def _value_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        taps: dict[str, Tensor] = {}
-        self.value_net.forward(self.value, batch["observation"], taps)
-        return taps
-
-    @torch.no_grad()
-    def _actor_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        taps: dict[str, Tensor] = {}
-        self.actor_net.forward(self.actor, batch["observation"], taps)
-        return taps

@@ -179,6 +179,10 @@ class MLP:
                 taps[layer.path] = h
         return tuple(head.forward(parameters, h) for head in self.outputs())
 
+    def spread(self, x: Tensor) -> Tensor:
+        """The same input for every ensemble member: [S, B, in] -> [S, (E,) B, in]."""
+        return x if self.members is None else x.unsqueeze(1).expand(-1, self.members, -1, -1)
+
     def layers(self, parameters: Parameters) -> tuple[Layer, ...]:
         """The layers as remedies see them, over these live tensors."""
         hidden, norms, heads = self.hidden(), self.norms(), self.outputs()
@@ -233,17 +237,10 @@ class MLP:
         )
 
 
-def q_values(
-    net: MLP,
-    parameters: Parameters,
-    observation: Tensor,
-    action: Tensor,
-    taps: dict[str, Tensor] | None = None,
-) -> Tensor:
+def q_values(net: MLP, parameters: Parameters, observation: Tensor, action: Tensor) -> Tensor:
     """An ensemble of critics on the same pairs, [S, B, O] and [S, B, A] -> [S, E, B]."""
-    pair = torch.cat((observation, action), -1).unsqueeze(1)
-    pairs = pair.expand(-1, net.members or 1, -1, -1)
-    return net.forward(parameters, pairs, taps)[0].squeeze(-1)
+    pair = torch.cat((observation, action), -1)
+    return net.forward(parameters, net.spread(pair))[0].squeeze(-1)
 
 
 def _roles(path: str, parameters: Parameters, roles: tuple[Role, ...]) -> dict[Role, Tensor]:

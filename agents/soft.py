@@ -6,18 +6,14 @@ from math import log
 
 import torch
 from torch import Tensor
-from torch.func import grad_and_value
 
 from primacy.agents.distributions import tanh_gaussian
 from primacy.agents.initialisers import Generators
 from primacy.agents.networks import MLP, q_values
-from primacy.agents.optimiser import Adam, gradient_norm
-from primacy.agents.stacked import StackedAgent
+from primacy.agents.optimiser import Adam
+from primacy.agents.stacked import Figures, Gradients, StackedAgent
 from primacy.agents.transitions import Transitions
 from primacy.plasticity.contract import Layer, PlasticNetwork
-
-Gradients = dict[str, Tensor]
-Figures = dict[str, Tensor]
 
 
 def temperature_loss(log_alpha: Tensor, entropy: Tensor, target_entropy: float) -> Tensor:
@@ -63,8 +59,8 @@ class SoftActorCritic(StackedAgent):
             fan_in=1,
         )
         self._publish(
-            self._network(critic_net, self._critic_activations, self.target),
-            self._network(actor_net, self._actor_activations),
+            self._network(critic_net, ("observation", "action"), self.target),
+            self._network(actor_net),
             PlasticNetwork("temperature", (scalar,), self.moments.get),
         )
 
@@ -99,19 +95,12 @@ class SoftActorCritic(StackedAgent):
     ) -> tuple[Gradients, Figures]:
         """Of loss_of(q [S, E, B], target [S, B]) -> [S]."""
 
-        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             q = q_values(self.critic_net, parameters, batch.observation, batch.action)
-            loss = loss_of(q, target)
-            total = loss + self._remedies.penalty(self._networks["critic"], parameters)
-            return total.sum(), (loss, q)
+            return loss_of(q, target), q
 
-        gradients, (_, (loss, q)) = grad_and_value(objective, has_aux=True)(self.critic)
-        norm = gradient_norm(gradients)
-        return gradients, {
-            "critic_loss": loss,
-            "critic_grad_norm": norm,
-            "mean_q": q.mean((1, 2)),
-        }
+        gradients, figures, q = self._differentiate("critic", loss)
+        return gradients, figures | {"mean_q": q.mean((1, 2))}
 
     def _actor_gradients(
         self,
@@ -122,16 +111,13 @@ class SoftActorCritic(StackedAgent):
     ) -> tuple[Gradients, Figures]:
         """Of loss_of(log density [S, B], q [S, E, B], alpha [S, 1]) -> [S]."""
 
-        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             action, density = tanh_gaussian(*self._policy(parameters, observation), noise)
             q = q_values(self.critic_net, self.critic, observation, action)
-            loss = loss_of(density, q, alpha)
-            total = loss + self._remedies.penalty(self._networks["actor"], parameters)
-            return total.sum(), (loss, -density.mean(-1))
+            return loss_of(density, q, alpha), density
 
-        gradients, (_, (loss, entropy)) = grad_and_value(objective, has_aux=True)(self.actor)
-        norm = gradient_norm(gradients)
-        return gradients, {"actor_loss": loss, "actor_grad_norm": norm, "entropy": entropy}
+        gradients, figures, density = self._differentiate("actor", loss)
+        return gradients, figures | {"entropy": -density.mean(-1)}
 
     def _improve_temperature(self, entropy: Tensor, goal: float) -> None:
         """One step on the temperature, towards the entropy `goal` in nats."""
@@ -149,15 +135,3 @@ class SoftActorCritic(StackedAgent):
             "actor": {"grad_norm": actor["actor_grad_norm"], "entropy": actor["entropy"]},
             "temperature": {"value": self._alpha.squeeze(-1)},
         }
-
-    @torch.no_grad()
-    def _critic_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        taps: dict[str, Tensor] = {}
-        q_values(self.critic_net, self.critic, batch["observation"], batch["action"], taps)
-        return taps
-
-    @torch.no_grad()
-    def _actor_activations(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        taps: dict[str, Tensor] = {}
-        self.actor_net.forward(self.actor, batch["observation"], taps)
-        return taps

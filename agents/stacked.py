@@ -2,20 +2,25 @@
 optimiser for each, seeds that are frozen, metrics, and what a checkpoint holds."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ParamSpec
 
 import torch
 from torch import Tensor
+from torch.func import grad_and_value
 
 from primacy.agents.agent import Remedies
 from primacy.agents.graph import whole_graph
 from primacy.agents.networks import MLP
-from primacy.agents.optimiser import Adam, clip_by_norm, polyak
+from primacy.agents.optimiser import Adam, clip_by_norm, gradient_norm, polyak
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.contract import Layer, Moments, PlasticNetwork
 
 P = ParamSpec("P")
-Activations = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+Gradients = dict[str, Tensor]
+Figures = dict[str, Tensor]
+Loss = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor]]
+"""Parameters -> a loss [S], and a tensor that its computation leaves behind."""
 
 
 class StackedAgent:
@@ -66,11 +71,12 @@ class StackedAgent:
     def _network(
         self,
         net: MLP,
-        activations: Activations,
+        reads: tuple[str, ...] = ("observation",),
         target: Mapping[str, Tensor] | None = None,
         free: Sequence[Layer] = (),
     ) -> PlasticNetwork:
-        """A network as remedies see it; `free` are its parameters that belong to no layer."""
+        """A network as remedies see it; `reads` are the parts of a batch that it takes, `free` its
+        parameters that belong to no layer."""
         follower = None
         if target is not None:
             follower = PlasticNetwork(net.name, net.layers(target), lambda name: None)
@@ -79,14 +85,38 @@ class StackedAgent:
             (*net.layers(self.parameters[net.name]), *free),
             self.moments.get,
             follower,
-            activations,
+            partial(self._activations, net, reads),
         )
+
+    @torch.no_grad()
+    def _activations(
+        self, net: MLP, reads: tuple[str, ...], batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        taps: dict[str, Tensor] = {}
+        x = torch.cat([batch[name] for name in reads], -1)
+        net.forward(self.parameters[net.name], net.spread(x), taps)
+        return taps
 
     # Learning
 
     def _graph(self, step: Callable[P, None]) -> Callable[P, None]:
         self._compiled = True
         return whole_graph(step, self.device)
+
+    def _differentiate(self, name: str, loss_of: Loss) -> tuple[Gradients, Figures, Tensor]:
+        """Gradients of a network's loss and penalties, NAME_loss and NAME_grad_norm [S], and what
+        `loss_of` leaves behind."""
+
+        def objective(parameters: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            loss, left = loss_of(parameters)
+            total = loss + self._remedies.penalty(self._networks[name], parameters)
+            return total.sum(), (loss, left)
+
+        gradients, (_, (loss, left)) = grad_and_value(objective, has_aux=True)(
+            self.parameters[name]
+        )
+        figures = {f"{name}_loss": loss, f"{name}_grad_norm": gradient_norm(gradients)}
+        return gradients, figures, left
 
     def _rates(self, network: str, moments: Sequence[Moments]) -> Sequence[float | Tensor]:
         """The step size of each parameter of a network at its next step."""
