@@ -15,7 +15,7 @@ from primacy.replay.layout import Layout
 from primacy.runs.config import SCHEMA, RunConfig, from_dict, sac, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
-from primacy.runs.fork import publish
+from primacy.runs.fork import begin, publish
 from primacy.runs.minari_datasets import Dataset, find, load
 from primacy.runs.tables import Tables
 
@@ -73,8 +73,7 @@ def import_experience(
     config = _config(datasets, lanes, task, action_repeat)
     config = replace(config, given_transitions=count)
     _check_sizes(config, datasets[0], layout)
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    part = begin(out)
     try:
         _fill(part, config, datasets, lanes, layout)
         publish(part, out)

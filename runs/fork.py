@@ -23,7 +23,15 @@ from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder, read_json
 from primacy.runs.tables import COLUMNS, Tables
 
-FIXED = ("agent", "task", "action_repeat", "prime_updates", "prime_transitions")
+FIXED = (
+    "agent",
+    "task",
+    "action_repeat",
+    "prime_updates",
+    "prime_transitions",
+    "given_transitions",
+    "offline_updates",
+)
 """Settings of the shared history: a fork cannot differ in them."""
 
 LOG = "log.txt"
@@ -46,14 +54,20 @@ def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
     if (out / "config.json").exists():
         check_same(out, "fork", record)
         return
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    part = begin(out)
     folder = RunFolder.open(part, to_dict(config), SCHEMA, {"fork": record})
     try:
         _fill(folder, parent, found, config, lanes)
     finally:
         folder.close()
     publish(part, out)
+
+
+def begin(out: Path) -> Path:
+    """Where a folder is filled before it is published; what an interrupted attempt left goes."""
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    return part
 
 
 def publish(part: Path, out: Path) -> None:
@@ -127,7 +141,8 @@ def _fill(
     parts = assemble(config, lambda line: None)
     restore(parts, found, read(parent), lanes)
     journal = Journal.open(parent / "journal")
-    copy_journal(journal, folder.path / "journal", lanes, config.seeds, found.env_step)
+    held = config.given_transitions + found.env_step
+    copy_journal(journal, folder.path / "journal", lanes, config.seeds, held)
     rows = copy_tables(parent, folder.path, found.numbers["rows"], config.seeds)
     tables = Tables(folder.path)
     gradient_step = found.numbers["gradient_step"]
@@ -147,7 +162,7 @@ def _fill(
 def copy_journal(
     source: Journal, folder: Path, lanes: Sequence[int], seeds: Sequence[int], until: int
 ) -> None:
-    """The first `until` env steps of some lanes as a journal of its own."""
+    """The first `until` transitions of some lanes as a journal of its own."""
     target = Journal(folder, source.layout, seeds, source.segment_steps)
     for rows in source.chunks(0, until):
         for row in rows[:, list(lanes)]:

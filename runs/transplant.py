@@ -4,7 +4,6 @@ Do the data suffice, or is the network to blame? A fresh agent on the experience
 (Nikishin et al. 2022, section 3); an old agent without its experience is the reverse.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
-from primacy.runs.fork import check_same, copy_journal, kept, publish, restore
+from primacy.runs.fork import begin, check_same, copy_journal, kept, publish, restore
 from primacy.runs.tables import Tables
 
 
@@ -48,7 +47,7 @@ def experience(source: Path, config: RunConfig, out: Path) -> None:
     if (out / "config.json").exists():
         check_same(out, "transplant", record)
         return
-    part = _begin(out)
+    part = begin(out)
     folder = RunFolder.open(part, to_dict(config), SCHEMA, {"transplant": record})
     try:
         parts = assemble(config, lambda line: None)
@@ -78,7 +77,7 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
     if (out / "config.json").exists():
         check_same(out, "transplant", record)
         return
-    part = _begin(out)
+    part = begin(out)
     folder = RunFolder.open(part, to_dict(config), SCHEMA, {"transplant": record})
     try:
         parts = assemble(config, lambda line: None)
@@ -121,12 +120,6 @@ def _record(source: Path, config: RunConfig, what: str) -> dict[str, Any]:
         "at": config.given_transitions,
         "seeds": list(config.seeds),
     }
-
-
-def _begin(out: Path) -> Path:
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    return part
 
 
 def _check_sizes(source: Path, theirs: Layout, ours: Layout) -> None:

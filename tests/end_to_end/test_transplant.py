@@ -144,3 +144,11 @@ def test_a_torn_journal_gives_its_whole_transitions(source: Path, tmp_path: Path
     segment.write_bytes(segment.read_bytes()[:-5])
     out = transplant(torn, tmp_path / "out", "--env-steps", "5")
     assert read(out).given_transitions == 299
+
+
+def test_a_fork_of_a_transplanted_run_ends_where_it_does(source: Path, tmp_path: Path):
+    keep = ("--keep-checkpoints", "every=20", "--first", "100", "--env-steps", "60")
+    out = transplant(source, tmp_path / "out", *keep)
+    fork = primacy("fork", str(out), "--at", "20", "--out", str(tmp_path / "fork"), *FAST)
+    assert fork.returncode == 0, fork.stderr
+    assert digest(tmp_path / "fork") == digest(out)
