@@ -59,12 +59,14 @@ def check_agent(config: AgentConfig) -> None:
         raise UserError("--log-std-low must be below --log-std-high", "published: -5 or -20, and 2")
 
 
-def check_steps(config: AgentConfig, remedies: list[Any], prime_updates: int) -> None:
-    """Raises UserError where an intervention would fall inside one call of an agent's update."""
+def check_steps(config: AgentConfig, remedies: list[Any], updates: dict[str, int]) -> None:
+    """Raises UserError where an intervention would fall inside one call of an agent's update, or
+    one of the `updates`, by option, would end there."""
     steps = config.steps_per_update
     hint = f"give a multiple of --critic-steps, which is {steps}"
-    if prime_updates % steps:
-        raise UserError(f"--prime-updates {prime_updates} ends inside an update", hint)
+    for option, count in updates.items():
+        if count % steps:
+            raise UserError(f"{option} {count} ends inside an update", hint)
     for remedy in remedies:
         if isinstance(remedy, Schedule) and remedy.unit == "gradient_steps":
             for name in ("every", "offset"):

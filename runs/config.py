@@ -211,7 +211,8 @@ def _check(config: RunConfig) -> None:
         )
     check_agent(config.algorithm)
     remedies = [_remedy(text) for text in config.remedies]
-    check_steps(config.algorithm, remedies, config.prime_updates)
+    once = {"--prime-updates": config.prime_updates, "--offline-updates": config.offline_updates}
+    check_steps(config.algorithm, remedies, once)
     if isinstance(config.algorithm, IQLConfig):
         updates = config.updates_until(config.env_steps) + config.prime_updates
         try:

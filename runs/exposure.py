@@ -33,6 +33,8 @@ class Schedule:
     offline_updates: int = 0
     prime_updates: int = 0
     prime_transitions: int = 0
+    steps_per_update: int = 1
+    """Gradient steps whose transitions are drawn at once: RLPD's critic steps."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Schedule":
@@ -46,12 +48,13 @@ class Schedule:
             config.get("offline_updates", 0),
             config["prime_updates"],
             config["prime_transitions"],
+            config.get("critic_steps", 1),
         )
 
     def updates_until(self, env_steps: np.ndarray) -> np.ndarray:
-        """Gradient steps of the normal schedule by the end of env steps int64 [N]."""
+        """Updates of the normal schedule by the end of env steps int64 [N]."""
         learning = np.maximum(0, env_steps - self.start_steps + 1)
-        return learning * self.ratio.numerator // self.ratio.denominator
+        return learning * self.ratio.numerator // (self.ratio.denominator * self.steps_per_update)
 
 
 class Span(NamedTuple):
@@ -63,13 +66,16 @@ class Span(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Blocks of gradient steps that draw from the same transitions, in order; int64 [N]."""
+    """Blocks of updates that draw from the same transitions, in order; int64 [N]."""
 
     first: int
     """Gradient step of the first one."""
     batch_size: int
+    """Transitions of an update."""
+    steps: int
+    """Gradient steps of an update."""
     updates: np.ndarray
-    """Gradient steps of each block."""
+    """Updates of each block."""
     oldest: np.ndarray
     """Number of the oldest transition drawn from, counted from 0 in order of arrival."""
     held: np.ndarray
@@ -78,7 +84,7 @@ class Draws(NamedTuple):
     @property
     def total(self) -> int:
         """Gradient steps."""
-        return int(self.updates.sum())
+        return self.steps * int(self.updates.sum())
 
 
 def history(spans: Sequence[Span]) -> list[Draws]:
@@ -97,22 +103,24 @@ def _draws(span: Span, first: int, offline: bool) -> Draws:
     total = schedule.given + steps
     count = np.minimum(total, schedule.capacity)
     parts = np.stack((updates, total - count, count), axis=1)
+    each = schedule.steps_per_update
     if schedule.prime_updates and start < schedule.prime_transitions <= stop:
-        row = [schedule.prime_updates, 0, schedule.prime_transitions]
+        row = [schedule.prime_updates // each, 0, schedule.prime_transitions]
         parts = np.insert(parts, schedule.prime_transitions - start - 1, row, axis=0)
     if offline and schedule.offline_updates:
         held = min(schedule.given, schedule.capacity)
-        row = [schedule.offline_updates, schedule.given - held, held]
+        row = [schedule.offline_updates // each, schedule.given - held, held]
         parts = np.insert(parts, 0, row, axis=0)
     updates, oldest, count = parts[parts[:, 0] > 0].T
-    return Draws(first, schedule.batch_size, updates, oldest, count)
+    return Draws(first, schedule.batch_size * each, each, updates, oldest, count)
 
 
 def until(draws: Sequence[Draws], gradient_steps: int) -> list[Draws]:
     """The first so many gradient steps of a history."""
     found = []
     for part in draws:
-        ends = np.minimum(np.cumsum(part.updates), max(0, gradient_steps - part.first))
+        done = max(0, gradient_steps - part.first) // part.steps
+        ends = np.minimum(np.cumsum(part.updates), done)
         found.append(part._replace(updates=np.diff(ends, prepend=0)))
     return found
 
@@ -120,7 +128,7 @@ def until(draws: Sequence[Draws], gradient_steps: int) -> list[Draws]:
 def expected(draws: Sequence[Draws], transitions: int) -> np.ndarray:
     """Expected number of draws of each transition, float64 [transitions].
 
-    The sum over gradient steps t of batch size / n_t, where n_t is the number of transitions that t
+    The sum over updates t of their transitions / n_t, where n_t is the number of transitions that t
     draws from, over those t that draw from this transition.
     """
     change = np.zeros(transitions + 1)
@@ -145,10 +153,11 @@ def _numbers(part: Draws, seed: int) -> Iterator[np.ndarray]:
     """The numbers of the transitions drawn, in pieces that fit in memory."""
     ends = np.cumsum(part.updates)
     size = max(1, CHUNK // part.batch_size)
-    for start in range(0, part.total, size):
-        steps = np.arange(start, min(start + size, part.total))
+    total, first = int(part.updates.sum()), part.first // part.steps
+    for start in range(0, total, size):
+        steps = np.arange(start, min(start + size, total))
         block = np.searchsorted(ends, steps, side="right")
-        drawn = words(seed, "replay", "batch", part.first + start, len(steps), part.batch_size)
+        drawn = words(seed, "replay", "batch", first + start, len(steps), part.batch_size)
         # As replay/buffer.py does it: float64 times count, cut to a whole number.
         ages = (unit(drawn) * part.held[block, None]).astype(np.int64)
         yield (ages + part.oldest[block, None]).ravel()

@@ -35,13 +35,14 @@ def as_arguments(config: RunConfig) -> list[str]:
 
 
 def setting_of(arguments: Sequence[str]) -> str:
-    """The value of --agent, which decides every other default."""
-    for i, argument in enumerate(arguments):
-        if argument == "--agent" and i + 1 < len(arguments):
-            return arguments[i + 1]
-        if argument.startswith("--agent="):
-            return argument.split("=", 1)[1]
-    return "sac"
+    """The last value of --agent, which decides every other default."""
+    found = "sac"
+    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+        if argument == "--agent" and following is not None:
+            found = following
+        elif argument.startswith("--agent="):
+            found = argument.split("=", 1)[1]
+    return found
 
 
 def parse_train(

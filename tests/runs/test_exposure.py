@@ -217,6 +217,17 @@ def test_a_primed_run_its_fork_and_its_transplant(tmp_path: Path, drawn: list[np
     assert "exposure.csv" in printed
 
 
+def test_updates_of_several_gradient_steps(tmp_path: Path, drawn: list[np.ndarray]):
+    out, rlpd = tmp_path / "run", ["--agent", "rlpd", "--critic-steps", "4", "--critics", "2"]
+    options = [word for word in SMALL if word not in ("--learning-rate", "1e-3")]
+    primed = ["--prime-updates", "8", "--prime-transitions", "30"]
+    run("train", *options, *QUIET, *rlpd, *primed, "--replay-ratio", "3", "--out", str(out))
+    draws, found = again(out)
+    assert np.array_equal(found, brute_force(drawn, 150))
+    assert np.abs(found.mean(0) - expected(draws, 150)).max() < 6 * np.sqrt(found.max())
+    assert sum(part.total for part in draws) == 8 + 4 * (101 * 3 // 4)
+
+
 def test_what_has_no_exposure(tmp_path: Path, capsys):
     assert "config.json" in refused(capsys, str(tmp_path))
     done = tmp_path / "run"
