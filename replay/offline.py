@@ -9,7 +9,7 @@ Rewards stay as they are; scale and bias belong to the sampling of an agent.
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +164,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def _faults_of(path: Path):
+def _faults_of(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:

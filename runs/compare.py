@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import tyro
 
 from primacy.runs.arguments import parse
+from primacy.runs.bootstrap_choices import Interval, Unit
 from primacy.runs.errors import UserError
 from primacy.runs.import_options import ImportOptions
-from primacy.runs.resampling import Interval, Unit
 
 if TYPE_CHECKING:
     from primacy.runs.report_study import Condition, Experiment, Study
     from primacy.runs.statistics import Bootstrap, Estimate, Scores
-
-NAMES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "optimality gap"}
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,7 @@ def _method(how: "Bootstrap") -> str:
 def _aggregates(a: "Scores", b: "Scores", found: dict[str, "Estimate"], unit: float) -> object:
     from rich.table import Table
 
+    from primacy.runs.report_tables import NAMES
     from primacy.runs.statistics import evaluate
 
     table = Table("", "A", "B", "A - B")
@@ -152,6 +151,7 @@ def _aggregates(a: "Scores", b: "Scores", found: dict[str, "Estimate"], unit: fl
 
 
 def _p_values(a: "Scores", b: "Scores", how: "Bootstrap") -> str:
+    from primacy.runs.report_tables import NAMES
     from primacy.runs.statistics import AGGREGATES, permutation_p_value
 
     found = (f"{NAMES[n]} {permutation_p_value(a, b, n, how)[0]:.4f}" for n in AGGREGATES)

@@ -115,6 +115,7 @@ def runs_of(rows: Iterable[Row], path: Path, form: str, hint: str = ALONE) -> li
                 }
             ),
             diagnostics=no_diagnostics(),
+            around=no_diagnostics(),
             events=no_events(),
             form=form,
         )

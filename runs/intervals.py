@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from primacy.runs.resampling import Interval
+from primacy.runs.bootstrap_choices import Interval
 from primacy.runs.scores import Array, Scores
 
 Float = npt.NDArray[np.floating]

@@ -6,8 +6,9 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from primacy.runs.bootstrap_choices import Band, Interval, Unit
 from primacy.runs.errors import UserError
 from primacy.runs.import_options import ImportOptions
 from primacy.runs.report_request import Request
@@ -37,15 +38,15 @@ class ReportOptions:
     baseline: str = ""
     """Label of a condition to compare every other one with; by default conditions that differ only
     in remedies, in priming or in replay ratio are compared."""
-    interval: Literal["calibrated", "percentile", "bca", "basic", "studentised"] = "calibrated"
+    interval: Interval = "calibrated"
     """95% interval: calibrated covers 95% with few seeds too; percentile is rliable's."""
-    resample: Literal["runs", "tasks", "both"] = "runs"
+    resample: Unit = "runs"
     """What the intervals are about: new seeds on these tasks, other tasks, or both."""
     resamples: int = 2000
     """Bootstrap resamples; 50000 for numbers in a paper."""
     bootstrap_seed: int = 0
     """Seed of the bootstrap: the same runs and seed give the same report."""
-    band: Literal["pointwise", "simultaneous"] = "pointwise"
+    band: Band = "pointwise"
     """Bands of curves and profiles hold at each point by itself, or the whole curve at once."""
     request: Request = Request()
     watch: float = 0.0

@@ -1,6 +1,5 @@
 """What interventions did to the networks: diagnostics just before and just after."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +7,6 @@ import numpy as np
 
 from primacy.runs.report_relations import Frame, feature_layer
 from primacy.runs.report_study import Condition, Experiment
-from primacy.runs.results import Run
 
 INTERVENTION_COLUMNS = (
     "condition network layer metric before after change low high measured tasks".split()
@@ -37,38 +35,22 @@ def changes(experiment: Experiment) -> list[Change]:
     """
     import pandas as pd
 
-    rows = [
-        (task, condition.name, *row)
+    tables = [
+        run.around[run.around["seed"].isin(curve.seeds)].assign(task=task, condition=condition.name)
         for condition in experiment.conditions
         for task, curve in condition.curves.items()
         for run in condition.runs[task]
-        for row in _around(run, curve.seeds)
     ]
-    if not rows:
+    table: Frame = pd.concat(tables).astype({"env_step": int, "seed": int})
+    if table.empty:
         return []
-    names = (*KEY, "phase", "value")
-    table: Frame = pd.DataFrame(dict(zip(names, zip(*rows, strict=True), strict=True)))
     kept = table.drop_duplicates([*KEY, "phase"], keep="last").set_index([*KEY, "phase"])["value"]
     wide = kept.unstack("phase").reindex(columns=["before", "after"]).dropna().reset_index()
-    order = {key: at for at, key in enumerate(dict.fromkeys(r[4:7] for r in rows))}
-    groups = wide.groupby(["network", "layer", "metric"], sort=False)
+    names = ["network", "layer", "metric"]
+    order = {key: at for at, key in enumerate(dict.fromkeys(table[names].itertuples(False, None)))}
+    groups = wide.groupby(names, sort=False)
     ordered = sorted(groups, key=lambda one: order[one[0]])
     return [Change(key[0], key[1], key[2], rows) for key, rows in ordered]
-
-
-def _around(run: Run, seeds: Sequence[int]) -> Iterable[tuple[Any, ...]]:
-    """(env step, seed, network, layer, metric, phase, value) of this run's interventions."""
-    path = run.folder / "plasticity.csv"
-    if not path.exists():
-        return
-    text = path.read_text(encoding="utf-8")
-    header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
-    lines = [line for line in lines if ",before," in line or ",after," in line]
-    for row in csv.DictReader(lines, header.split(",")):
-        value = float(row["value"])
-        if row["phase"] in ("before", "after") and int(row["seed"]) in seeds and np.isfinite(value):
-            names = row["network"], row["layer"], row["metric"], row["phase"]
-            yield int(row["env_step"]), int(row["seed"]), *names, value
 
 
 def drawn(found: Sequence[Change]) -> list[Change]:

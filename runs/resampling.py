@@ -8,11 +8,12 @@ Axes: N runs, T tasks, B = BLOCK resamples.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from primacy.runs.bootstrap_choices import Band, Interval, Unit
 from primacy.runs.errors import UserError
 from primacy.runs.scores import Array, Counts, Scores
 
@@ -21,10 +22,6 @@ BLOCK = 1000
 
 TASK_STREAM = 3
 """Random stream of the tasks, the same for both sides of a difference; runs use 0, 1 and 2."""
-
-Interval = Literal["calibrated", "percentile", "bca", "basic", "studentised"]
-Unit = Literal["runs", "tasks", "both"]
-Band = Literal["pointwise", "simultaneous"]
 
 WITHIN_TASKS = ("bca", "studentised")
 """Intervals that are defined for runs resampled within given tasks only."""

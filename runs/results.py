@@ -44,6 +44,8 @@ class Run:
     evaluations: "pd.DataFrame"
     diagnostics: "pd.DataFrame"
     """seed, env_step, network, layer, metric, value; mean_q of training.csv included."""
+    around: "pd.DataFrame"
+    """Diagnostics just before and after interventions: the same columns, and phase."""
     events: "pd.DataFrame"
     form: str = RUN_FOLDER
     """What it was read from; all but run folders know returns alone."""
@@ -103,6 +105,7 @@ def _read_run(folder: Path) -> Run:
         )
     command = document.get("command", "")
     status = folder / "status.json"
+    diagnostics, around = _read_diagnostics(folder)
     kind, origin = _origin(document)
     if kind:
         # Not a setting of the run, but conditions of different origins are different.
@@ -115,7 +118,8 @@ def _read_run(folder: Path) -> Run:
         commit=str(document.get("commit") or ""),
         state=read_json(status).get("state", "unknown") if status.exists() else "unknown",
         evaluations=_read_evaluations(folder / "evaluations.csv"),
-        diagnostics=_read_diagnostics(folder),
+        diagnostics=diagnostics,
+        around=around,
         events=read_table(folder / "events.csv", EVENT_COLUMNS),
     )
 
@@ -187,7 +191,7 @@ def read_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
 @cache
 def no_diagnostics() -> "pd.DataFrame":
     """Of a run that has none."""
-    return _empty([column for column in DIAGNOSTIC_COLUMNS if column != "phase"])
+    return _empty(DIAGNOSTIC_COLUMNS)
 
 
 @cache
@@ -245,19 +249,22 @@ def _read_evaluations(path: Path) -> "pd.DataFrame":
     return table.astype({"seed": int, "env_step": int, "gradient_step": int, "frame": int})
 
 
-def _read_diagnostics(folder: Path) -> "pd.DataFrame":
-    """plasticity.csv between interventions, and mean Q where training.csv has it."""
+def _read_diagnostics(folder: Path) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """plasticity.csv between interventions, with mean Q where training.csv has it; and around
+    them."""
     import pandas as pd
 
-    table = read_table(folder / "plasticity.csv", DIAGNOSTIC_COLUMNS)
-    table = table.loc[table["phase"] == "interval"].drop(columns="phase")
+    whole = read_table(folder / "plasticity.csv", DIAGNOSTIC_COLUMNS)
+    # A diverged network has metrics that are not finite; they cannot be drawn.
+    whole = whole.loc[np.isfinite(whole["value"].to_numpy(dtype=float))]
+    table = whole.loc[whole["phase"] == "interval"].drop(columns="phase")
     training = read_table(folder / "training.csv", TRAINING_COLUMNS)
     mean_q = training.loc[training["metric"] == "mean_q"].assign(network="critic", layer="")
     if len(mean_q):
         others = table.loc[table["metric"] != "mean_q"]
-        table = pd.concat([others, mean_q], ignore_index=True)
-    # A diverged network has metrics that are not finite; they cannot be drawn.
-    return table.loc[np.isfinite(table["value"].to_numpy(dtype=float))]
+        finite = np.isfinite(mean_q["value"].to_numpy(dtype=float))
+        table = pd.concat([others, mean_q.loc[finite]], ignore_index=True)
+    return table, whole.loc[whole["phase"] != "interval"]
 
 
 @dataclass(frozen=True, eq=False)
