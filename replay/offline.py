@@ -192,7 +192,8 @@ def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a file that it opened itself open when the archive is torn.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {key: file[key] for key in (*REQUIRED, *OPTIONAL) if key in file}
     except ValueError as error:  # of an array of objects, or of a header that makes no sense
         raise DataFault(

@@ -29,7 +29,8 @@ class RunConfig:
     Control)."""
 
     task: str
-    """Task, "domain-task" of the DeepMind Control suite: quadruped-run, walker-stand, ..."""
+    """Task: "domain-task" of the DeepMind Control suite (quadruped-run, walker-stand, ...) or one
+    of D4RL's AntMaze (antmaze-umaze-v2, ...)."""
     agent: str = "sac"
     """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16,
     resets), iql, rlpd (both from scratch, without prior data), bc."""

@@ -37,7 +37,7 @@ def as_arguments(config: RunConfig) -> list[str]:
 def setting_of(arguments: Sequence[str]) -> str:
     """The last value of --agent, which decides every other default."""
     found = "sac"
-    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for argument, following in zip(arguments, [*arguments, None][1:], strict=True):
         if argument == "--agent" and following is not None:
             found = following
         elif argument.startswith("--agent="):

@@ -86,6 +86,28 @@ def test_an_initial_state_is_held_as_mujoco_210_holds_it(maze: str):
         np.testing.assert_allclose(physics.data.qacc_warmstart, guess, atol=1e-11)
 
 
+def test_legs_do_not_enter_walls_as_deep_as_the_two_solvers_agree():
+    """Beyond its radius, 8 cm, MuJoCo 2.1.0 counts a leg's depth otherwise (docs/antmaze.md)."""
+    physics = Physics(TASKS["antmaze-large-play-v2"].maze)
+    model, data, rng = physics.model, physics.data, np.random.default_rng(0)
+    leg_and_wall = {int(mujoco.mjtGeom.mjGEOM_CAPSULE), int(mujoco.mjtGeom.mjGEOM_BOX)}
+    depths: list[float] = []
+    for _ in range(60):
+        side = rng.choice([-1.0, 1.0])
+        qpos = model.qpos0 + rng.uniform(-0.1, 0.1, 15)
+        qpos[:2] = side * rng.uniform(0.6, 1.0), rng.uniform(-1, 1)
+        qvel = 0.1 * rng.standard_normal(14)
+        qvel[:2] = 3.0 * side, 0.0
+        physics.place(qpos, qvel, np.array([99.0, 99.0]))
+        for action in np.repeat(rng.uniform(-1.5, 1.5, (20, 8)), 5, axis=0):
+            physics.step(action.clip(-1, 1))
+            for contact in data.contact:
+                if {int(model.geom_type[geom]) for geom in contact.geom} == leg_and_wall:
+                    depths.append(-contact.dist)
+    assert len(depths) > 100
+    assert 0.01 < max(depths) < 0.08
+
+
 def test_masses_and_inertias_are_the_old_ones():
     model = mujoco.MjModel.from_xml_string(mjcf(TASKS["antmaze-umaze-v2"].maze))
     as_in_mujoco_210(model)
