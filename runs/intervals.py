@@ -150,6 +150,8 @@ def student_quantile(degrees: npt.ArrayLike) -> Array:
     for _ in range(20):
         heights = np.cos(angle[:, None] * (nodes + 1) / 2) ** (flat[:, None] - 1)
         short = 0.95 * total - heights @ node_weights * angle / 2
+        if (short < 1e-15 * total).all():
+            break
         angle = angle + short / np.cos(angle) ** (flat - 1)
     return (np.sqrt(flat) * np.tan(angle))[places].reshape(given.shape)
 
