@@ -129,6 +129,18 @@ def test_nothing_is_wider_than_the_window(tab, page, width, dark):
     assert paper == ("rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)")
 
 
+def test_printed_charts_shrink_to_their_places(page, tmp_path):
+    beyond = (
+        "[...document.querySelectorAll('.chart svg')].filter((svg) => "
+        "svg.getBoundingClientRect().width > svg.parentElement.clientWidth + 1).length"
+    )
+    with browser(tmp_path) as found:
+        found.open(page)
+        found.call("Emulation.setEmulatedMedia", media="print")
+        found.resize(700, 900)
+        assert found.run(beyond) == 0
+
+
 def test_no_request_leaves_the_page_and_nothing_fails(tab, page):
     # The last test of the file: the tab has by now done all that the others asked of it.
     asked = [address for address in tab.requests() if not address.startswith("data:")]
