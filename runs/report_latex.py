@@ -26,7 +26,7 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\char34{}",
     "[": "{[}",
     "*": "{*}",
     "\n": " ",
@@ -73,8 +73,8 @@ def latex(rows: Sequence[Row], caption: str, digits: int) -> str:
     """Rows with equal headings as a table with booktabs' rules; numbers with their intervals."""
     if not rows:
         return "% no rows\n"
-    names = [column for column, value in rows[0].items() if isinstance(value, str)]
-    sides = "".join("l" if column in names else "r" for column in rows[0])
+    words = [all(isinstance(row[column], str) for row in rows) for column in rows[0]]
+    sides = "".join("l" if only else "r" for only in words)
     body = [" & ".join(_cell(value, digits) for value in row.values()) for row in rows]
     lines = [
         r"\begin{table}",

@@ -1,14 +1,16 @@
 """Tables to paste, areas under curves, and the order in which figures are drawn."""
 
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primacy.runs.report_formats import wide_tables
-from primacy.runs.report_latex import SPECIAL, escaped, latex_tables
+from primacy.runs.report_formats import Interval, wide_tables
+from primacy.runs.report_latex import SPECIAL, escaped, latex, latex_tables
 from primacy.runs.report_study import study
 from primacy.runs.report_tables import areas, numbers
 from primacy.runs.report_worker import Workers, shares
@@ -61,13 +63,36 @@ def test_latex_says_how_and_has_equal_columns_everywhere(tmp_path):
 @given(st.text(alphabet=st.sampled_from([*SPECIAL, "a", " "])))
 def test_escaped_text_can_be_read_back_and_holds_no_command(text):
     safe = escaped(text)
-    bare = re.sub(r"\\[&%$#_{}]|\\text[a-z]+{}|{[\[*]}", "", safe)
+    bare = re.sub(r"\\[&%$#_{}]|\\text[a-z]+{}|\\char34{}|{[\[*]}", "", safe)
     assert not set(bare) & set('\\{}$&#%_~^<>|"[*\n\r')
     back = {shown: letter for letter, shown in SPECIAL.items() if letter not in "\n\r"}
     parts = re.split(
         "(" + "|".join(map(re.escape, sorted(back, key=len, reverse=True))) + ")", safe
     )
     assert "".join(back.get(part, part) for part in parts) == re.sub("[\n\r]", " ", text)
+
+
+def test_a_column_of_numbers_is_to_the_right_whatever_its_first_row():
+    found = latex([{"task": "a", "x": ""}, {"task": "b", "x": Interval(1.0, 0.0, 2.0)}], "", 1)
+    assert r"\begin{tabular}{lr}" in found
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on the path")
+def test_latex_sets_every_letter_without_a_complaint(tmp_path):
+    name = "".join(letter for letter in SPECIAL if letter not in "\n\r")
+    table = latex([{name: name, "x": Interval(-1.0, -2.0, float("nan"))}], name, 1)
+    (tmp_path / "page.tex").write_text(
+        "\n".join(
+            (
+                r"\documentclass{article}\usepackage{booktabs}\begin{document}",
+                table,
+                r"\end{document}",
+            )
+        )
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert found.returncode == 0, found.stdout.decode()[-2000:]
 
 
 def test_the_area_is_over_the_steps_all_conditions_share(tmp_path):
