@@ -25,6 +25,9 @@ POINTS = 400
 """Most points of a curve."""
 MARKED = 40
 """Curves of at most this many points show them."""
+SHORT = "format(datum.value, '~s')"
+"""Each tick by its own SI prefix. An axis' format "~s" gives all of them the largest one's, and
+10,000 beside 100M would be 0M."""
 
 Panel = dict[str, Any]
 """A Vega-Lite specification. Its `usermeta` names the columns of its data for the table of the
@@ -182,6 +185,6 @@ def scale_of(
     decades = range(math.floor(math.log10(low)) if low > 0 else 0, high + 1)
     powers = [10.0**k for k in decades[:: 1 + len(decades) // 6]]
     if low > 0:
-        return {"type": "log"}, {"values": powers, "format": "~s"}
+        return {"type": "log"}, {"values": powers, "labelExpr": SHORT}
     ticks = [*(-p for p in powers if low < 0), 0.0, *powers]
-    return {"type": "symlog", "constant": 1, "nice": False}, {"values": ticks, "format": "~s"}
+    return {"type": "symlog", "constant": 1, "nice": False}, {"values": ticks, "labelExpr": SHORT}

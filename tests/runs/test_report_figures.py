@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
+import vl_convert
 
 from primacy.runs.report_drawing import specification
 from primacy.runs.report_figures import figures
@@ -120,6 +122,16 @@ def test_mean_q_is_logarithmic_only_when_it_diverges(tmp_path):
     text = json.dumps(groups["walker-stand"].panels[1])
     assert "cap 400 = largest reward / (1 - discount)" in text
     assert '"strokeDash": [8, 4]' in text
+
+
+def test_ticks_over_many_decades_each_have_their_own_prefix(tmp_path):
+    mean_q = {seed: [-10.0, 20.0, 3e4, 1e8] for seed in SEEDS}
+    write_run(tmp_path / "run", constant(SEEDS), STEPS, mean_q=mean_q)
+    (group,) = overview(read(tmp_path))
+    picture = vl_convert.vegalite_to_svg(json.dumps({**group.panels[1], "height": 600}))
+    shown = set(re.findall(r"<text[^>]*>([^<]*)</text>", picture))
+    assert {"100M", "10k"} < shown
+    assert "0M" not in shown
 
 
 def test_return_and_mean_q_share_their_x_axis(tmp_path):
