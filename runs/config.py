@@ -19,7 +19,8 @@ from primacy.agents.sac import SACConfig
 from primacy.plasticity import remedies as remedy_syntax
 from primacy.runs.agents import AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
-from primacy.runs.switch import check_switch, online_share
+from primacy.runs.shares import online_share
+from primacy.runs.switch import check_switch
 
 SCHEMA = 1
 
