@@ -157,16 +157,21 @@ class Replay:
             raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
         return (uniforms.to(self.device) * count).long(), count - 1
 
-    def drawable(self, first: int | None = None) -> int:
-        """Transitions that may be drawn, whose ages begin at 0. Raises ReplayError for none."""
+    def drawable(self, first: int | None = None, margin: int = 0) -> int:
+        """Transitions that may be drawn, whose ages begin at 0: all but the newest `margin`.
+
+        Raises ReplayError for none, and where the first transitions are no longer held.
+        """
         count = self.size if first is None else first
-        if not 0 < count <= self.size or (first is not None and self.total > self.capacity):
+        lost = first is not None and self.total > self.capacity
+        if not margin < count <= self.size or lost:
             wanted = "a transition" if first is None else f"the first {first:,}"
+            wanted += f" but the newest {margin}" if margin else ""
             raise ReplayError(
                 f"replay cannot sample {wanted}: it holds {self.size:,} of {self.total:,} added",
                 "collect more transitions first, or raise --replay-capacity",
             )
-        return count
+        return count - margin
 
     def at(
         self, ages: Tensor, n_step: int = 1, discount: float = 0.99, newest: int | None = None

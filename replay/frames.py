@@ -1,8 +1,16 @@
-"""Experience in images: what a sample of it consists of."""
+"""The replay buffer of agents that see: each image once, stacks of them assembled at sampling."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor
+
+from primacy.replay.buffer import Replay, demand
+from primacy.replay.draws import Draws, Span, Uniform
+from primacy.replay.frame_layout import FrameLayout
+from primacy.replay.frame_store import BeforeStart, FrameStore, ring_frames
 
 
 class FrameBatch(NamedTuple):
@@ -23,7 +31,8 @@ class FrameBatch(NamedTuple):
 class SequenceBatch(NamedTuple):
     """Transitions as in FrameBatch, and the T - 1 steps that follow each of them.
 
-    Reward, discount and next_observation are those of the n-step return of the first step.
+    Reward, discount and next_observation are those of the n-step return of the first step. Where
+    the mask is 0, the last step of the episode is repeated.
     """
 
     observation: Tensor  # uint8 [S, ..., B, T, C, H, W]: s_t .. s_{t+T-1}
@@ -34,3 +43,242 @@ class SequenceBatch(NamedTuple):
     next_observation: Tensor  # uint8 [S, ..., B, C, H, W]
     weight: Tensor  # float32 [S, ..., B]
     ages: Tensor  # int64 [S, ..., B]
+
+
+class Returns(NamedTuple):
+    """How the return of the n steps from t on is taken."""
+
+    n_step: int = 1
+    discount: float = 0.99
+    bootstrap_offset: int = 0
+    """0, or -1 for the off-by-one of bigger_better_faster's replay: the value is taken at s_{t+n-1}
+    (still times discount**n), and a termination in the last of the n steps does not stop it."""
+
+
+class Drawn(NamedTuple):
+    """Where the transitions of a batch lie."""
+
+    ages: Tensor  # int64 [S, ..., B]
+    weight: Tensor  # float32 [S, ..., B]
+    newest: int
+    """The age at which windows and subsequences end at the latest."""
+
+
+def frame_bytes(
+    layout: FrameLayout, lanes: int, capacity: int, stack: int = 4, spare: int | None = None
+) -> int:
+    """Bytes that a full buffer takes; priorities come to 8 more per transition."""
+    images = layout.pixels * ring_frames(capacity, stack, spare)
+    return lanes * (images + (4 * layout.step.width + 16) * capacity)
+
+
+def describe_frames(layout: FrameLayout, lanes: int, capacity: int, stack: int = 4) -> str:
+    """The size of a buffer in words, for printing before it is allocated."""
+    size = frame_bytes(layout, lanes, capacity, stack) / 1e9
+    return f"replay: {lanes} x {capacity:,} frames, {size:.2f} GB when full"
+
+
+class FrameReplay:
+    """The last `capacity` transitions of S lanes, ages as in `Replay`, images in a FrameStore.
+
+    What a row has beside its images lies in a Replay of its own, which also decides where windows
+    end. Transitions are drawn by `draws`, uniformly or by priority.
+    """
+
+    def __init__(
+        self,
+        layout: FrameLayout,
+        lanes: int,
+        capacity: int,
+        stack: int = 4,
+        before_start: BeforeStart = "zero",
+        draws: Draws | None = None,
+        device: str | torch.device = "cpu",
+        spare: int | None = None,
+    ) -> None:
+        """`spare` frames of a lane have room beside one per transition, for episodes cut short.
+
+        Raises ReplayError where the memory would not suffice.
+        """
+        self.layout = layout
+        self.device = torch.device(device)
+        size = frame_bytes(layout, lanes, capacity, stack, spare)
+        demand(describe_frames(layout, lanes, capacity, stack), size, self.device)
+        self.draws = Uniform() if draws is None else draws
+        self.steps = Replay(layout.step, lanes, capacity, device)
+        self.store = FrameStore(
+            layout.pixels, lanes, capacity, stack, before_start, self.device, spare
+        )
+        self.history = stack - 1
+
+    @property
+    def capacity(self) -> int:
+        """Transitions held at most, per lane."""
+        return self.steps.capacity
+
+    @property
+    def lanes(self) -> int:
+        """S."""
+        return self.steps.lanes
+
+    @property
+    def size(self) -> int:
+        """Transitions held, per lane."""
+        return self.steps.size
+
+    @property
+    def total(self) -> int:
+        """Transitions ever added, per lane."""
+        return self.steps.total
+
+    def restart(self, total: int) -> None:
+        """Forget everything, priorities included, and count from `total` transitions on."""
+        self.steps.restart(total)
+        self.store.restart()
+        self.draws.restart()
+
+    def add(self, rows: np.ndarray | Tensor) -> None:
+        """Append one row per lane, uint8 [S, width]."""
+        self.extend(rows[:, None])
+
+    def extend(self, rows: np.ndarray | Tensor) -> None:
+        """Append rows uint8 [S, n, width] in order, any number of them.
+
+        An episode also ends where the next row's frame is not the one that its last row led to
+        (experience from elsewhere, a run that went on with another episode): as if truncated.
+
+        Raises ReplayError where more episodes were cut short than there are spare frames.
+        """
+        new = torch.as_tensor(rows)
+        if new.ndim != 3 or (len(new), new.shape[2]) != (self.lanes, self.layout.width):
+            wanted = [self.lanes, "n", self.layout.width]
+            raise ValueError(f"rows must be {wanted}, not {list(new.shape)}")
+        for piece in new.split(self.capacity, dim=1) if new.shape[1] else ():
+            steps = self.layout.steps(piece).clone()
+            flags = steps[..., self.layout.step.outcome]
+            frames, after = (part.cpu().numpy() for part in self.layout.images(piece))
+            terminated, truncated = (flags[..., i].cpu().numpy() > 0 for i in (1, 2))
+            cut, cut_before = self.store.extend(
+                frames, after, terminated, terminated | truncated, self.total
+            )
+            flags[..., 2] = flags[..., 2].maximum(torch.from_numpy(cut).to(flags))
+            self._truncate_newest(cut_before)
+            before = self.total
+            self.steps.extend(steps)
+            self.draws.added(before, piece.shape[1])
+
+    def _truncate_newest(self, lanes: np.ndarray) -> None:
+        """Mark the newest transition of some lanes, bool [S], as truncated."""
+        if lanes.any():
+            newest = (self.total - 1) % self.capacity
+            truncated = self.steps.rows[:, newest, self.layout.step.outcome.stop - 1]
+            truncated.masked_fill_(torch.from_numpy(lanes).to(self.device), 1.0)
+
+    # Drawing
+
+    def draw(
+        self, uniforms: Tensor, first: int | None = None, margin: int = 0, beta: float = 0.5
+    ) -> Drawn:
+        """Where to sample, by uniforms float64 [S, ..., B] in [0, 1), with replacement.
+
+        `first` draws as if the buffer held only the first transitions that were ever added, and
+        the newest `margin` ones are never drawn (they may still end a window). `beta` is the
+        exponent of importance weights.
+
+        Raises ReplayError for a buffer that does not hold what is asked for.
+        """
+        count = self.steps.drawable(first, margin)
+        if uniforms.dtype != torch.float64:
+            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
+        span = Span((self.total - self.size) % self.capacity, count)
+        ages, weight = self.draws.draw(uniforms.to(self.device), span, beta)
+        return Drawn(ages, weight, count + margin - 1)
+
+    def prioritise(self, ages: Tensor, priorities: Tensor, lanes: Tensor | None = None) -> None:
+        """New priorities [S, ..., B] of a batch, before anything is added to the buffer.
+
+        Where a transition occurs twice, the last one counts; `lanes` bool [S] leaves frozen seeds
+        out. Raises ReplayError for priorities that are negative or not finite.
+        """
+        positions = (ages + (self.total - self.size)) % self.capacity
+        self.draws.prioritise(positions, priorities, lanes)
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds beside the journal: priorities, or nothing."""
+        return self.draws.state()
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Be again what `state` was taken from, once refilled from the journal."""
+        self.draws.load(state)
+
+    # Sampling
+
+    def at(self, drawn: Drawn, returns: Returns) -> FrameBatch:
+        """The transitions drawn, each with its window of n steps.
+
+        Windows end early as those of `Replay` do: at terminations, truncations and the newest. The
+        next observation of a truncated episode is the one that it was cut at; after termination
+        (discount 0) it is the stack that the last action was taken in.
+        """
+        reward, discount, last, offset = self._returns(drawn, returns)
+        rows = self.layout.step.views(self.steps.gather(self.steps.flat, drawn.ages))
+        observation, after = self._stacks((drawn.ages, 0), (last, offset))
+        action = self.layout.action(rows.action)
+        return FrameBatch(
+            observation, action, reward, discount, after, drawn.weight, drawn.ages
+        )
+
+    def sequences_at(self, drawn: Drawn, length: int, returns: Returns) -> SequenceBatch:
+        """The transitions drawn, each with the stacks and actions of `length` steps from it on.
+
+        Raises ValueError for subsequences without a step.
+        """
+        ages, _, newest = drawn
+        within = self.steps.windows(ages, length, 1.0, newest).length.unsqueeze(-1)
+        offsets = torch.arange(length, device=self.device)
+        reached = ages.unsqueeze(-1) + offsets.minimum(within - 1)
+        reward, discount, last, offset = self._returns(drawn, returns)
+        rows = self.layout.step.views(self.steps.gather(self.steps.flat, reached))
+        observation, after = self._stacks((reached, 0), (last, offset))
+        action, mask = self.layout.action(rows.action), (offsets < within).float()
+        return SequenceBatch(
+            observation, action, mask, reward, discount, after, drawn.weight, ages
+        )
+
+    def sample(
+        self,
+        uniforms: Tensor,
+        n_step: int = 1,
+        discount: float = 0.99,
+        first: int | None = None,
+    ) -> FrameBatch:
+        """As `Replay.sample`: `at` what `draw` drew."""
+        return self.at(self.draw(uniforms, first), Returns(n_step, discount))
+
+    def _returns(
+        self, drawn: Drawn, returns: Returns
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | int]:
+        """Reward, discount, last age of each window, and the frame after it that is next (0, 1)."""
+        n_step, discount, bootstrap_offset = returns
+        windows = self.steps.windows(drawn.ages, n_step, discount, drawn.newest)
+        stopped = windows.terminated
+        if bootstrap_offset == -1:
+            stopped = stopped * (windows.length < n_step)
+        elif bootstrap_offset != 0:
+            raise ValueError(f"bootstrap_offset is 0 or -1, not {bootstrap_offset}")
+        factor = (discount ** windows.length.double()).float() * (1.0 - stopped)
+        offset = (1 - windows.terminated).long() if bootstrap_offset == 0 else 0
+        return windows.reward, factor, drawn.ages + windows.length - 1, offset
+
+    def _stacks(self, *wanted: tuple[Tensor, Tensor | int]) -> list[Tensor]:
+        """Stacks [S, ..., C, H, W] that end so many frames after those of ages [S, ...]."""
+        indices = [
+            self.store.indices(self.steps.gather(self.store.places, ages), after)
+            for ages, after in wanted
+        ]
+        *channels, height, width = self.layout.frame
+        count = self.store.stack * (channels[0] if channels else 1)
+        return [
+            found.view(*ages.shape, count, height, width)
+            for found, (ages, _) in zip(self.store.gather(*indices), wanted, strict=True)
+        ]
