@@ -97,15 +97,19 @@ class Priorities:
     priorities, and a resumed run draws the same bit for bit.
     """
 
-    def __init__(self, lanes: int, capacity: int, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, lanes: int, capacity: int, device: str | torch.device = "cpu", block: int = BLOCK
+    ) -> None:
+        """`block` priorities are summed together."""
         self.capacity = capacity
-        blocks = -(-capacity // BLOCK)
+        self._block = block
+        blocks = -(-capacity // block)
         wide = {"dtype": torch.float64, "device": device}
-        self._leaves = torch.zeros(lanes, blocks * BLOCK, **wide)
+        self._leaves = torch.zeros(lanes, blocks * block, **wide)
         self._sums = torch.zeros(lanes, blocks, **wide)
-        self._rows = self._leaves.view(lanes * blocks, BLOCK)
+        self._rows = self._leaves.view(lanes * blocks, block)
         self._first_rows = torch.arange(lanes, device=device).unsqueeze(-1) * blocks
-        self._within = torch.arange(BLOCK, device=device)
+        self._within = torch.arange(block, device=device)
         self._largest = torch.ones(lanes, **wide)
 
     @property
@@ -135,7 +139,7 @@ class Priorities:
         inside = self._inside(block, span)
         at = _reached(inside.cumsum(-1).flatten(0, 1), rest.reshape(-1, 1)).view(block.shape)
         drawn = inside.gather(-1, at.unsqueeze(-1)).view(uniforms.shape)
-        ages = (block * BLOCK + at - span.oldest) % self.capacity
+        ages = (block * self._block + at - span.oldest) % self.capacity
         weight = (drawn + SMALLEST) ** -beta
         weight = weight / weight.amax(-1, keepdim=True)
         return ages.view(uniforms.shape), weight.float()
@@ -143,8 +147,8 @@ class Priorities:
     def _inside(self, blocks: Tensor, span: Span) -> Tensor:
         """Priorities in the blocks int64 [S, n] of each lane, 0 outside of the span, [S, n, W]."""
         rows = self._rows.index_select(0, (blocks + self._first_rows).flatten())
-        ages = (blocks.unsqueeze(-1) * BLOCK + self._within - span.oldest) % self.capacity
-        return rows.view(*blocks.shape, BLOCK).where(ages < span.count, 0.0)
+        ages = (blocks.unsqueeze(-1) * self._block + self._within - span.oldest) % self.capacity
+        return rows.view(*blocks.shape, self._block).where(ages < span.count, 0.0)
 
     def _drawable_sums(self, span: Span) -> Tensor:
         """Sums of blocks without what lies outside of the span, [S, blocks]."""
@@ -158,8 +162,8 @@ class Priorities:
         edges = set[int]()
         for begin, end in stretches:
             if begin < end:
-                sums[:, begin // BLOCK : (end - 1) // BLOCK + 1] = 0.0
-                edges |= {begin // BLOCK, (end - 1) // BLOCK}
+                sums[:, begin // self._block : (end - 1) // self._block + 1] = 0.0
+                edges |= {begin // self._block, (end - 1) // self._block}
         partly = torch.tensor(sorted(edges), device=sums.device).expand(len(sums), -1)
         return sums.scatter_(1, partly, self._inside(partly, span).cumsum(-1)[..., -1])
 
@@ -204,7 +208,7 @@ class Priorities:
     def _store(self, positions: Tensor, values: Tensor) -> None:
         """Priorities [S, n] at positions int64 [S, n]; equal positions have equal values."""
         self._leaves.scatter_(1, positions, values)
-        rows = positions // BLOCK + self._first_rows
+        rows = positions // self._block + self._first_rows
         # A running sum, because its order does not depend on how many rows there are.
         sums = self._rows.index_select(0, rows.flatten()).cumsum(-1)[:, -1]
         self._sums.view(-1).index_copy_(0, rows.flatten(), sums)
@@ -225,5 +229,5 @@ def _reached(running: Tensor, query: Tensor) -> Tensor:
 
     A query that rounding put at the end of the sum, or beyond it, means the last part above 0.
     """
-    last = torch.searchsorted(running, running[:, -1:])
+    last = torch.searchsorted(running, running[:, -1:].contiguous())
     return torch.minimum(torch.searchsorted(running, query, right=True), last)
