@@ -18,10 +18,10 @@ SMALLEST = 1e-10
 
 
 class Span(NamedTuple):
-    """The drawable part of a ring: `count` transitions from the position `oldest` on."""
+    """The drawable part of a ring: `size` transitions from the position `oldest` on."""
 
     oldest: int
-    count: int
+    size: int
 
 
 class Draws(Protocol):
@@ -57,7 +57,7 @@ class Uniform:
 
     def draw(self, uniforms: Tensor, span: Span, beta: float) -> tuple[Tensor, Tensor]:
         """See Draws; all weights are 1."""
-        return (uniforms * span.count).long(), torch.ones_like(uniforms, dtype=torch.float32)
+        return (uniforms * span.size).long(), torch.ones_like(uniforms, dtype=torch.float32)
 
     def added(self, total: int, count: int) -> None:
         """See Draws."""
@@ -148,11 +148,11 @@ class Priorities:
         """Priorities in the blocks int64 [S, n] of each lane, 0 outside of the span, [S, n, W]."""
         rows = self._rows.index_select(0, (blocks + self._first_rows).flatten())
         ages = (blocks.unsqueeze(-1) * self._block + self._within - span.oldest) % self.capacity
-        return rows.view(*blocks.shape, self._block).where(ages < span.count, 0.0)
+        return rows.view(*blocks.shape, self._block).where(ages < span.size, 0.0)
 
     def _drawable_sums(self, span: Span) -> Tensor:
         """Sums of blocks without what lies outside of the span, [S, blocks]."""
-        start, left = (span.oldest + span.count) % self.capacity, self.capacity - span.count
+        start, left = (span.oldest + span.size) % self.capacity, self.capacity - span.size
         if not left:
             return self._sums
         sums = self._sums.clone()

@@ -160,6 +160,4 @@ class FrameStore:
         """
         flat = torch.cat([index.flatten() for index in indices])
         found = self.frames.index_select(0, flat).split([index.numel() for index in indices])
-        return [
-            part.view(*index.shape, -1) for part, index in zip(found, indices, strict=True)
-        ]
+        return [part.view(*index.shape, -1) for part, index in zip(found, indices, strict=True)]

@@ -37,7 +37,7 @@ class SequenceBatch(NamedTuple):
 
     observation: Tensor  # uint8 [S, ..., B, T, C, H, W]: s_t .. s_{t+T-1}
     action: Tensor  # int64 [S, ..., B, T], or float32 [S, ..., B, T, A]: a_t .. a_{t+T-1}
-    mask: Tensor  # float32 [S, ..., B, T]: 1 where s_{t+k} lies in the episode of s_t, so 1 at k = 0
+    mask: Tensor  # float32 [S, ..., B, T]: 1 where s_{t+k} is of the episode of s_t
     reward: Tensor  # float32 [S, ..., B]
     discount: Tensor  # float32 [S, ..., B]
     next_observation: Tensor  # uint8 [S, ..., B, C, H, W]
@@ -224,9 +224,7 @@ class FrameReplay:
         rows = self.layout.step.views(self.steps.gather(self.steps.flat, drawn.ages))
         observation, after = self._stacks((drawn.ages, 0), (last, offset))
         action = self.layout.action(rows.action)
-        return FrameBatch(
-            observation, action, reward, discount, after, drawn.weight, drawn.ages
-        )
+        return FrameBatch(observation, action, reward, discount, after, drawn.weight, drawn.ages)
 
     def sequences_at(self, drawn: Drawn, length: int, returns: Returns) -> SequenceBatch:
         """The transitions drawn, each with the stacks and actions of `length` steps from it on.
@@ -241,9 +239,7 @@ class FrameReplay:
         rows = self.layout.step.views(self.steps.gather(self.steps.flat, reached))
         observation, after = self._stacks((reached, 0), (last, offset))
         action, mask = self.layout.action(rows.action), (offsets < within).float()
-        return SequenceBatch(
-            observation, action, mask, reward, discount, after, drawn.weight, ages
-        )
+        return SequenceBatch(observation, action, mask, reward, discount, after, drawn.weight, ages)
 
     def sample(
         self,

@@ -1,9 +1,10 @@
 """The journal: every transition of a run, written once, in step order, in segments of raw rows.
 
 A segment is a file of records (rows [S, width] of the layout's numbers: little-endian float32, or
-bytes where there are frames) behind one line of JSON that says what they are. Which step lies in which segment is a function of the step alone, so a run that
-was cut back and went on has the same bytes as one that never stopped. Reading changes nothing on
-disk: a record torn by a crash is not counted, and the next append or `truncate` cuts it off.
+bytes where there are frames) behind one line of JSON that says what they are. Which step lies in
+which segment is a function of the step alone, so a run that was cut back and went on has the same
+bytes as one that never stopped. Reading changes nothing on disk: a record torn by a crash is not
+counted, and the next append or `truncate` cuts it off.
 """
 
 import hashlib

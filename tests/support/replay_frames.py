@@ -39,9 +39,7 @@ def image(layout: FrameLayout, mark: int) -> np.ndarray:
     return values.reshape(layout.frame)
 
 
-def lane(
-    layout: FrameLayout, first_mark: int, cells: list[tuple[float, str, bool]]
-) -> list[Step]:
+def lane(layout: FrameLayout, first_mark: int, cells: list[tuple[float, str, bool]]) -> list[Step]:
     """Steps of (reward, ending, whether the next step has an image of its own)."""
     steps = list[Step]()
     mark = first_mark
@@ -95,20 +93,16 @@ class PlainFrames:
         first = frames[0] if self.before_start == "repeat" else np.zeros_like(frames[0])
         return ([first] * self.stack + frames)[-self.stack :]
 
-    def sample(
-        self, start: int, newest: int, n_step: int, discount: float, length: int
-    ) -> Outcome:
+    def sample(self, start: int, newest: int, n_step: int, discount: float, length: int) -> Outcome:
         """Of the step `start`, as if `newest` were the last one."""
-        number, total, factor = start, 0.0, 1.0
+        number, total, factor = start - 1, 0.0, 1.0
         for _ in range(n_step):
+            number += 1
             total += factor * self.history[number].reward
             factor *= discount
-            last = self.history[number]
             if self.ends(number, newest):
                 break
-            number += 1
-        else:
-            number -= 1
+        last = self.history[number]
         if last.terminated:
             factor, after = 0.0, self.frames_until(number, [])
         else:
