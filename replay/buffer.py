@@ -202,6 +202,9 @@ class Replay:
         """
         if n_step < 1:
             raise ValueError(f"n_step must be at least 1, not {n_step}")
+        if n_step == 1:
+            reward, terminated, _ = self.gather(self._outcomes, ages).unbind(-1)
+            return Windows(reward, torch.ones_like(ages), terminated)
         newest = self.size - 1 if newest is None else newest
         steps = torch.arange(n_step, device=self.device)
         reached = ages.unsqueeze(-1) + steps

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from primacy.replay.buffer import ReplayError
 
@@ -49,11 +48,10 @@ class FrameStore:
         # Empty, not zero: so its memory is claimed as it fills (on a CPU).
         self.frames = torch.empty(lanes * self._ring + 1, pixels, dtype=torch.uint8, device=device)
         self.frames[-1] = 0
-        self.places = torch.zeros(lanes * capacity, 2, dtype=torch.int64, device=device)
-        """By position in the ring of transitions: the number of its frame, counted from the first
-        of the lane, and how many frames of its episode a stack can have before it."""
-        self._lane_starts = torch.arange(lanes, device=device) * self._ring
-        self._back = torch.arange(stack - 1, -1, -1, device=device)
+        self.stacks = torch.zeros(lanes * capacity, stack + 1, dtype=torch.int64, device=device)
+        """By position in the ring of transitions: where the frames of its stack lie, the oldest
+        first, then the one that it led to (after termination: its own again). The stack that it
+        led to is all but the first of them."""
         self._tail = np.zeros((lanes, pixels), dtype=np.uint8)
         self._numbers = np.zeros((lanes, capacity), dtype=np.int64)
         self.restart()
@@ -97,9 +95,9 @@ class FrameStore:
         self._write(numbers + 1, after, ~terminated)
         positions = (total + np.arange(ended.shape[1])) % self._numbers.shape[1]
         self._numbers[:, positions] = numbers
-        places = torch.from_numpy(np.stack((numbers, depths), axis=-1)).to(self.places.device)
-        table = self.places.view(*self._numbers.shape, 2)
-        table.index_copy_(1, torch.from_numpy(positions).to(table.device), places)
+        table = self.stacks.view(*self._numbers.shape, self.stack + 1)
+        stacks = torch.from_numpy(self._stacks(numbers, depths, terminated)).to(table.device)
+        table.index_copy_(1, torch.from_numpy(positions).to(table.device), stacks)
         cut_before = self._open & ~joined[:, 0]
         cut = np.zeros_like(ended)
         cut[:, :-1] = ~ended[:, :-1] & ~joined[:, 1:]
@@ -133,31 +131,23 @@ class FrameStore:
     def _write(self, numbers: np.ndarray, images: np.ndarray, wanted: np.ndarray) -> None:
         """The images [S, n, pixels] of the steps `wanted`, bool [S, n], at these numbers."""
         if wanted.any():
-            starts = np.arange(len(numbers))[:, None] * self._ring
-            index = torch.from_numpy((numbers % self._ring + starts)[wanted])
+            index = torch.from_numpy(self._index(numbers)[wanted])
             new = torch.from_numpy(images[wanted])
             self.frames.index_copy_(0, index.to(self.frames.device), new.to(self.frames.device))
 
-    # Reading
+    def _stacks(
+        self, numbers: np.ndarray, depths: np.ndarray, terminated: np.ndarray
+    ) -> np.ndarray:
+        """What `stacks` holds of the steps with these frames, int64 [S, n, stack + 1]."""
+        back = np.arange(self.stack - 1, -2, -1)
+        reach = np.minimum(back, depths[..., None])
+        reach[..., -1] += terminated
+        found = self._index(numbers[..., None] - reach)
+        if self._before_start == "zero":
+            found[back > depths[..., None]] = len(self.frames) - 1
+        return found
 
-    def indices(self, places: Tensor, after: Tensor | int) -> Tensor:
-        """The frames of the stacks that end `after` (0 or 1) frames behind places [S, ..., 2].
-
-        int64 [S, ..., stack], the oldest frame first.
-        """
-        number, depth = places[..., 0] + after, places[..., 1] + after
-        reach, depth = self._back.expand(*depth.shape, -1), depth.unsqueeze(-1)
-        lanes = self._lane_starts.view(-1, *([1] * (reach.ndim - 1)))
-        found = (number.unsqueeze(-1) - reach.minimum(depth)) % self._ring + lanes
-        if self._before_start == "repeat":
-            return found
-        return found.where(reach <= depth, len(self.frames) - 1)
-
-    def gather(self, *indices: Tensor) -> list[Tensor]:
-        """The frames at each of some indices [...], uint8 [..., pixels], in one gather.
-
-        One block of memory, fetched at once: what overlaps is still in the cache.
-        """
-        flat = torch.cat([index.flatten() for index in indices])
-        found = self.frames.index_select(0, flat).split([index.numel() for index in indices])
-        return [part.view(*index.shape, -1) for part, index in zip(found, indices, strict=True)]
+    def _index(self, numbers: np.ndarray) -> np.ndarray:
+        """Where the frames of these numbers [S, ...] lie, counted from the first of the lane."""
+        starts = np.arange(len(numbers)) * self._ring
+        return numbers % self._ring + starts.reshape(-1, *([1] * (numbers.ndim - 1)))

@@ -69,7 +69,7 @@ def frame_bytes(
 ) -> int:
     """Bytes that a full buffer takes; priorities come to 8 more per transition."""
     images = layout.pixels * ring_frames(capacity, stack, spare)
-    return lanes * (images + (4 * layout.step.width + 16) * capacity)
+    return lanes * (images + (4 * layout.step.width + 8 * (stack + 1)) * capacity)
 
 
 def describe_frames(layout: FrameLayout, lanes: int, capacity: int, stack: int = 4) -> str:
@@ -218,12 +218,12 @@ class FrameReplay:
 
         Windows end early as those of `Replay` do: at terminations, truncations and the newest. The
         next observation of a truncated episode is the one that it was cut at; after termination
-        (discount 0) it is the stack that the last action was taken in.
+        (discount 0) the image before the last action stands in for the one after it.
         """
-        reward, discount, last, offset = self._returns(drawn, returns)
-        rows = self.layout.step.views(self.steps.gather(self.steps.flat, drawn.ages))
-        observation, after = self._stacks((drawn.ages, 0), (last, offset))
-        action = self.layout.action(rows.action)
+        reward, discount, last = self._returns(drawn, returns)
+        positions = self.steps.positions(drawn.ages)
+        observation, after = self._look(positions, last, returns)
+        action = self._actions(positions)
         return FrameBatch(observation, action, reward, discount, after, drawn.weight, drawn.ages)
 
     def sequences_at(self, drawn: Drawn, length: int, returns: Returns) -> SequenceBatch:
@@ -235,10 +235,10 @@ class FrameReplay:
         within = self.steps.windows(ages, length, 1.0, newest).length.unsqueeze(-1)
         offsets = torch.arange(length, device=self.device)
         reached = ages.unsqueeze(-1) + offsets.minimum(within - 1)
-        reward, discount, last, offset = self._returns(drawn, returns)
-        rows = self.layout.step.views(self.steps.gather(self.steps.flat, reached))
-        observation, after = self._stacks((reached, 0), (last, offset))
-        action, mask = self.layout.action(rows.action), (offsets < within).float()
+        reward, discount, last = self._returns(drawn, returns)
+        positions = self.steps.positions(reached)
+        observation, after = self._look(positions, last, returns)
+        action, mask = self._actions(positions), (offsets < within).float()
         return SequenceBatch(observation, action, mask, reward, discount, after, drawn.weight, ages)
 
     def sample(
@@ -251,10 +251,8 @@ class FrameReplay:
         """As `Replay.sample`: `at` what `draw` drew."""
         return self.at(self.draw(uniforms, first), Returns(n_step, discount))
 
-    def _returns(
-        self, drawn: Drawn, returns: Returns
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | int]:
-        """Reward, discount, last age of each window, and the frame after it that is next (0, 1)."""
+    def _returns(self, drawn: Drawn, returns: Returns) -> tuple[Tensor, Tensor, Tensor]:
+        """Reward and discount of each window, and where its last step lies."""
         n_step, discount, bootstrap_offset = returns
         windows = self.steps.windows(drawn.ages, n_step, discount, drawn.newest)
         stopped = windows.terminated
@@ -263,18 +261,30 @@ class FrameReplay:
         elif bootstrap_offset != 0:
             raise ValueError(f"bootstrap_offset is 0 or -1, not {bootstrap_offset}")
         factor = (discount ** windows.length.double()).float() * (1.0 - stopped)
-        offset = (1 - windows.terminated).long() if bootstrap_offset == 0 else 0
-        return windows.reward, factor, drawn.ages + windows.length - 1, offset
+        last = self.steps.positions(drawn.ages + (windows.length - 1))
+        return windows.reward, factor, last
 
-    def _stacks(self, *wanted: tuple[Tensor, Tensor | int]) -> list[Tensor]:
-        """Stacks [S, ..., C, H, W] that end so many frames after those of ages [S, ...]."""
-        indices = [
-            self.store.indices(self.steps.gather(self.store.places, ages), after)
-            for ages, after in wanted
-        ]
+    def _actions(self, positions: Tensor) -> Tensor:
+        rows = self.steps.flat.index_select(0, positions.flatten())
+        action = self.layout.step.views(rows).action
+        return self.layout.action(action.view(*positions.shape, -1))
+
+    def _look(self, positions: Tensor, last: Tensor, returns: Returns) -> tuple[Tensor, Tensor]:
+        """The stacks at positions [S, ...], and those after the last steps [S, ...] of windows.
+
+        All frames are fetched at once: most of the next stack is in the cache by then.
+        """
+        store, stack = self.store, self.store.stack
+        both = torch.cat((positions.flatten(), last.flatten()))
+        places = store.stacks.index_select(0, both)
+        begin = 1 + returns.bootstrap_offset
+        here, there = places[: positions.numel()], places[positions.numel() :]
+        wanted = torch.cat((here[:, :stack], there[:, begin : begin + stack]))
+        found = store.frames.index_select(0, wanted.flatten())
         *channels, height, width = self.layout.frame
-        count = self.store.stack * (channels[0] if channels else 1)
-        return [
-            found.view(*ages.shape, count, height, width)
-            for found, (ages, _) in zip(self.store.gather(*indices), wanted, strict=True)
-        ]
+        stacks = found.view(len(both), stack * (channels[0] if channels else 1), height, width)
+        shape = stacks.shape[1:]
+        return (
+            stacks[: positions.numel()].view(*positions.shape, *shape),
+            stacks[positions.numel() :].view(*last.shape, *shape),
+        )

@@ -104,7 +104,7 @@ class PlainFrames:
                 break
         last = self.history[number]
         if last.terminated:
-            factor, after = 0.0, self.frames_until(number, [])
+            factor, after = 0.0, self.frames_until(number, [last.frame])
         else:
             after = self.frames_until(number, [last.next_frame])
         stacks, actions, mask, at, alive = [], [], [], start, True
