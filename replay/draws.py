@@ -90,9 +90,9 @@ class Priorities:
     running sum in order of ages first exceeds it (as Dopamine's sum tree, which goes by positions).
     New transitions get the largest priority ever stored in their lane, at first 1.
 
-    A draw sums all priorities in float64. At 100,000 of them and S = 1 that beats a tree and sums
-    of blocks, which have more and smaller operations (benchmarks/bench_replay.py), it has no second
-    copy of anything to keep in step, and no error that would grow from update to update.
+    A draw sums all priorities in float64: no second copy of anything to keep in step, and no error
+    that grows from update to update. With its update it takes half the time of a vectorised sum
+    tree at S = 1 and 100,000 priorities, 1.3 times as long at S = 5 (benchmarks/bench_replay.py).
     """
 
     def __init__(self, lanes: int, capacity: int, device: str | torch.device = "cpu") -> None:

@@ -154,7 +154,7 @@ class FrameReplay:
             wanted = [self.lanes, "n", self.layout.width]
             raise ValueError(f"rows must be {wanted}, not {list(new.shape)}")
         for piece in new.split(self.capacity, dim=1) if new.shape[1] else ():
-            steps = self.layout.steps(piece).clone()
+            steps = self.layout.steps(piece)
             flags = steps[..., self.layout.step.outcome]
             frames, after = (part.cpu().numpy() for part in self.layout.images(piece))
             terminated, truncated = (flags[..., i].cpu().numpy() > 0 for i in (1, 2))

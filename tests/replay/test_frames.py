@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from primacy.replay.buffer import ReplayError
+from primacy.replay.draws import Priorities
 from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.frame_store import BeforeStart
 from primacy.replay.frames import (
@@ -234,6 +235,27 @@ def test_a_lane_in_a_stack_is_bit_equal_to_the_lane_alone():
             stack.sample(uniforms, 3), alone.sample(uniforms[number : number + 1], 3), strict=True
         )
         assert all(torch.equal(ours[number], single[0]) for ours, single in pairs)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_samples_what_the_cpu_samples():
+    cells = [(i / 2, "truncated" if i % 7 == 6 else "", i % 11 == 5) for i in range(70)]
+    rows = np.stack([pack(GREY, lane(GREY, 1 + 200 * s, cells)) for s in range(2)])
+    uniforms = torch.rand(2, 300, dtype=torch.float64)
+    batches = []
+    for device in ("cpu", "cuda"):
+        draws = Priorities(2, 40, device)
+        replay = FrameReplay(GREY, 2, 40, draws=draws, device=device)
+        replay.extend(rows[:, :30])
+        for number in range(30, 70):
+            replay.add(rows[:, number])
+        replay.prioritise(
+            torch.arange(40, device=device).expand(2, -1), torch.arange(40.0).expand(2, -1)
+        )
+        drawn = replay.draw(uniforms, margin=3)
+        batches.append(replay.sequences_at(drawn, 4, Returns(3, 0.9)))
+    for cpu, gpu in zip(*batches, strict=True):
+        assert torch.equal(cpu, gpu.cpu())
 
 
 def test_k_batches_at_once_are_k_single_batches():
