@@ -12,12 +12,12 @@ from math import prod, sqrt
 import torch
 from torch import Tensor
 
-from primacy.agents.agent import Plans, Source
+from primacy.agents.agent import Batch, Plans, Source
 from primacy.agents.convolutions import ENCODERS, Shape
 from primacy.agents.exploration import annealed, annealed_discount, epsilon_greedy
 from primacy.agents.initialisers import Generators
 from primacy.agents.optimiser import Adam
-from primacy.agents.sequences import FrameSample, Sequences
+from primacy.agents.sequences import Sequences
 from primacy.agents.stacked import Figures, Gradients, StackedAgent
 from primacy.agents.value_losses import (
     chosen,
@@ -236,9 +236,9 @@ class BBF(StackedAgent):
             parameters.unflatten(-1, (PASSES, self.net.noises)),
         )
 
-    def update(self, batch: FrameSample, noise: Tensor) -> None:
-        """One gradient step of the network, then one of its target. `batch` is a SequenceSample
-        where the agent predicts itself."""
+    def update(self, batch: Batch, noise: Tensor) -> None:
+        """One gradient step of the network, then one of its target. `batch` is a FrameSample, or
+        a SequenceSample where the agent predicts itself."""
         self.losses = self._step(Sequences.of(batch, self.sequence_length), noise)
 
     def compile(self) -> None:
@@ -329,7 +329,7 @@ class BBF(StackedAgent):
         return taps
 
     @torch.no_grad()
-    def probe(self, batch: FrameSample, noise: Tensor) -> dict[str, dict[str, Tensor]]:
+    def probe(self, batch: Batch, noise: Tensor) -> dict[str, dict[str, Tensor]]:
         """Figures on a batch, [S] each, with the losses' own gradients; changes nothing."""
         given = Sequences.of(batch, self.sequence_length)
         draw = self._split(noise, given.reward.shape[1])

@@ -3,6 +3,7 @@ whatever sampled them."""
 
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from primacy.agents.agent import Agent, Batch
@@ -55,17 +56,21 @@ class Sequences(NamedTuple):
     weight: Tensor
 
     @classmethod
-    def of(cls, batch: FrameSample, length: int) -> "Sequences":
-        """The tensors of a FrameSample (length 1) or a SequenceSample, without copying.
+    def of(cls, batch: Batch, length: int) -> "Sequences":
+        """The tensors of a FrameSample (length 1) or a SequenceSample, without copying; a batch
+        without weights was drawn uniformly.
 
         Raises ValueError where the sample has another length.
         """
         observation, action = batch.observation, batch.action
+        weight = getattr(batch, "weight", None)
+        if weight is None:
+            weight = torch.ones_like(batch.reward)
         mask = getattr(batch, "mask", None)
         if mask is None:
             observation, action = observation.unsqueeze(2), action.unsqueeze(2)
-            mask = batch.weight.unsqueeze(2)
+            mask = torch.ones_like(weight).unsqueeze(2)
         if action.shape[2] != length:
             raise ValueError(f"samples of {action.shape[2]} steps where the agent takes {length}")
-        tail = batch.reward, batch.discount, batch.next_observation, batch.weight
+        tail = batch.reward, batch.discount, batch.next_observation, weight
         return cls(observation, action, mask, *tail)

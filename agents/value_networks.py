@@ -256,8 +256,11 @@ class ValueNetwork:
         depth: int,
         edges: tuple[Edge, ...],
     ) -> Layer:
-        names = {role: f"{layer.path}.{role}" for role in ROLES}
-        owned = {role: parameters[name] for role, name in names.items() if name in parameters}
+        owned: dict[Role, Tensor] = {
+            role: parameters[f"{layer.path}.{role}"]
+            for role in ROLES
+            if f"{layer.path}.{role}" in parameters
+        }
         conv, norm = isinstance(layer, StackedConv), isinstance(layer, StackedNorm)
         units = layer.channels if isinstance(layer, StackedConv) else _outputs(layer)
         hidden = bool(edges) and depth > 0

@@ -1,20 +1,24 @@
 """The agents that see against their plain twin, and what every agent owes."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from primacy.agents.bbf import BBF
 from primacy.agents.exploration import epsilon_greedy
 from primacy.agents.value_settings import SETTINGS, BBFConfig, drq, drq_eps, spr, sr_spr
-from primacy.plasticity.chain import Chain
+from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.diagnostics import measure
+from primacy.plasticity.remedies import REMEDIES as KINDS
 from primacy.plasticity.remedies import parse
-from primacy.tests.support.plasticity_subjects import draws
+from primacy.tests.support.plasticity_subjects import ValueSubject, draws, run
 from primacy.tests.support.value_pairs import (
     ACTIONS,
+    Sequence,
     agent,
     assert_equal,
     given,
@@ -112,6 +116,7 @@ def test_a_seed_in_a_stack_is_the_seed_alone(setting):
 @every
 def test_nan_freezes_its_seed_and_no_other(setting):
     clean, dirty = agent(setting, SEEDS), agent(setting, SEEDS)
+    kept: dict[str, Tensor] = {}
     for step in range(3):
         batch, noise = given(clean, SEEDS, step)
         clean.update(batch, noise)
@@ -258,6 +263,7 @@ def test_the_tortoise_is_the_target():
 def test_masked_jumps_do_not_count():
     one = agent("sr-spr", SEEDS)
     batch, noise = given(one, SEEDS, 0)
+    assert isinstance(batch, Sequence)
     mask = torch.ones_like(batch.mask)
     mask[:, :, 1:] = 0.0
     one.update(batch._replace(mask=mask), noise)
@@ -269,6 +275,7 @@ def test_the_strict_mask_of_the_reference():
     strict, plain = agent("sr-spr", SEEDS, strict_mask=True), agent("sr-spr", SEEDS)
     assert (strict.sequence_length, plain.sequence_length) == (4, 3)
     batch, noise = given(strict, SEEDS, 0)
+    assert isinstance(batch, Sequence)
     mask = torch.zeros_like(batch.mask)
     mask[..., :2] = 1.0  # s_{t+1} is the last state of its episode
     strict.update(batch._replace(mask=mask), noise)
@@ -329,8 +336,38 @@ def test_diagnostics_see_convolutions():
     assert all(value.isfinite().all() for value in rows.values())
 
 
+REMEDIES = (
+    "reset:every=10,layers=head:2,target=own,optimiser=all",
+    "shrink-perturb:every=10,networks=critic,layers=encoder,shrink=0.5,target=own",
+    "hare-tortoise:every=10,shadow=target",
+    "hare-tortoise:every=10,decay=0.9",
+    "l2-init:networks=critic",
+    "l2:networks=critic",
+    "weight-decay:networks=critic",
+    "crelu:networks=critic",
+    "layer-norm:networks=critic",
+)
+
+
 @pytest.mark.slow
 @every
+@pytest.mark.parametrize("text", REMEDIES)
+def test_fifty_updates_with_every_remedy(setting, text):
+    seeds = (0, 1)
+    subject = ValueSubject(setting, {}, seeds, partial(options, [parse(text)]))
+    chain = Chain([parse(text)], subject.networks())
+    subject.attach(chain)
+    run(subject, chain, 1, 50)
+    assert subject.agent.alive.all()
+    assert all(value.isfinite().all() for value in subject.tensors().values())
+
+
+def test_every_remedy_is_tried():
+    assert {type(parse(text)) for text in REMEDIES} == set(KINDS.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["bbf", "drq", "drq-eps"])
 def test_compiled_equals_eager(setting):
     eager, compiled = agent(setting, SEEDS), agent(setting, SEEDS)
     compiled.compile()

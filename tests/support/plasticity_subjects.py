@@ -82,14 +82,15 @@ class ValueSubject:
     def __init__(
         self,
         setting: str,
+        fields: dict[str, Any],
         seeds: tuple[int, ...],
         plan: Plan = lambda name, plain, inputs: plain,
     ):
         self.seeds = seeds
-        config = value_pairs.small(setting)
+        config = value_pairs.small(setting, **fields)
         plans = BBF.plans(config, value_pairs.shape_of(config), value_pairs.ACTIONS)
         chosen = {name: plan(name, plain, inputs) for name, (plain, inputs) in plans.items()}
-        self.agent = value_pairs.agent(setting, seeds, chosen)
+        self.agent = value_pairs.agent(setting, seeds, chosen, **fields)
         self.networks, self.attach, self.tensors = (
             self.agent.networks,
             self.agent.attach,
@@ -110,7 +111,7 @@ AGENTS: dict[str, Callable[..., Any]] = {
     "iql": partial(OfflineSubject, IQL, IQLConfig(hidden_sizes=(8, 8))),
     "rlpd": partial(OfflineSubject, RLPD, RLPDConfig((8, 8), critics=3, critic_steps=2)),
     "bc": partial(OfflineSubject, BC, BCConfig(hidden_sizes=(8, 8))),
-    "sr-spr": partial(ValueSubject, "sr-spr"),
+    "sr-spr": partial(ValueSubject, "sr-spr", {"jumps": 1}),
 }
 ALONE = {"bc": "actor", "sr-spr": "critic"}
 """The one network of agents that have no more."""
