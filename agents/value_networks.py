@@ -53,6 +53,10 @@ class ValueNetwork:
     """Factor of the gradient from the value loss into the latent."""
     name: str = field(default="critic", kw_only=True)
 
+    def __post_init__(self) -> None:
+        # Cached now: the compiler cannot trace the lock around a first access.
+        _ = (self.noisy, self.norms, self.transition, self.predictor)
+
     # The layers
 
     def _linear(self, path: str, inputs: int, outputs: int) -> Linear:

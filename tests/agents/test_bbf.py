@@ -224,7 +224,7 @@ def test_samples_of_another_length_are_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("setting", ["bbf", "drq", "drq-eps"])
+@pytest.mark.parametrize("setting", ["sr-spr", "drq-eps"])
 def test_compiled_equals_eager(setting):
     eager, compiled = agent(setting, SEEDS), agent(setting, SEEDS)
     compiled.compile()
