@@ -215,10 +215,12 @@ def _check(config: RunConfig) -> None:
             raise UserError(
                 f"--{name.replace('_', '-')} must be at least 1", "give a larger number"
             )
-    for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions", "relearn_updates"):
+    counts = ("prime_updates", "eval_every", "diagnose_every", "given_transitions")
+    for name in (*counts, "relearn_updates"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
     _check_length(config)
+    _check_offline(config)
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
         raise UserError(
             f"--keep-checkpoints {config.keep_checkpoints}: not understood",
@@ -256,6 +258,10 @@ def _check_length(config: RunConfig) -> None:
             f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
             "give at least one env step, or offline updates on transplanted transitions",
         )
+
+
+def _check_offline(config: RunConfig) -> None:
+    """What needs transitions before the first env step, or a first env step."""
     share = online_share(config.online_sampling, config.batch_size)
     check_switch(config.at_switch)
     needing = {
