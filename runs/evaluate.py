@@ -16,10 +16,19 @@ from primacy.runs.tables import Table
 
 @dataclass(frozen=True)
 class Scores:
-    """Undiscounted returns and lengths in env steps, [S, episodes] each."""
+    """What evaluation episodes came to, [S, episodes] each."""
 
     returns: np.ndarray
+    """Undiscounted."""
     lengths: np.ndarray
+    """Env steps."""
+    successes: np.ndarray
+    """1 or 0, NaN for a task without a notion of success."""
+
+    def success(self, lane: int) -> float | None:
+        """Share of a seed's episodes that succeeded, None for a task without a notion of it."""
+        share = float(self.successes[lane].mean())
+        return None if np.isnan(share) else share
 
 
 class Evaluator:
@@ -52,9 +61,9 @@ class Evaluator:
             actions = agent.act_greedily(stacked.to(self.device)).cpu()
             return actions.flatten(0, 1).numpy()
 
-        returns, lengths = run_episodes(self._envs, seeds, policy)
+        found = run_episodes(self._envs, seeds, policy)
         shape = (len(self.seeds), self.episodes)
-        return Scores(returns.reshape(shape), lengths.reshape(shape))
+        return Scores(*(values.reshape(shape) for values in found))
 
     def close(self) -> None:
         """Close the environments."""
@@ -71,7 +80,9 @@ def record(
     frame: int,
 ) -> None:
     """One row of evaluations.csv per seed."""
-    for seed, returns, lengths in zip(seeds, scores.returns, scores.lengths, strict=True):
+    for lane, seed in enumerate(seeds):
+        returns, lengths = scores.returns[lane], scores.lengths[lane]
+        success = scores.success(lane)
         table.add(
             seed,
             env_step,
@@ -84,4 +95,5 @@ def record(
             float(returns.max()),
             float(lengths.mean()),
             " ".join(f"{value:.6g}" for value in returns),
+            "" if success is None else success,
         )

@@ -96,7 +96,7 @@ def record_video(config: RunConfig, agent: Agent, path: Path) -> None:
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Print the returns of fresh episodes per seed."""
+    """Print the returns of fresh episodes per seed, and how many succeeded where that is known."""
     options = parse(EvaluateOptions, "primacy evaluate", arguments)
     config = read(options.run)
     set_up_torch(config)
@@ -108,10 +108,14 @@ def evaluate(arguments: Sequence[str]) -> int:
     scores = evaluator.evaluate(agent, randomness, FIRST_EVENT, lambda: None)
     evaluator.close()
     title = f"{config.task} at env step {env_step:,}, {options.episodes} episodes a seed"
-    table = Table("seed", "return mean", "std", "min", "max", "length mean", title=title)
-    for seed, returns, lengths in zip(config.seeds, scores.returns, scores.lengths, strict=True):
+    shares = [scores.success(lane) for lane in range(len(config.seeds))]
+    known = ["success"] if None not in shares else []
+    table = Table("seed", *known, "return mean", "std", "min", "max", "length mean", title=title)
+    for lane, seed in enumerate(config.seeds):
+        returns, lengths = scores.returns[lane], scores.lengths[lane]
         figures = (returns.mean(), returns.std(), returns.min(), returns.max(), lengths.mean())
-        table.add_row(str(seed), *(f"{value:.1f}" for value in figures))
+        share = [f"{shares[lane]:.0%}"] if known else []
+        table.add_row(str(seed), *share, *(f"{value:.1f}" for value in figures))
     Console().print(table)
     if options.video is not None:
         record_video(config, agent, options.video)

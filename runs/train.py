@@ -98,6 +98,8 @@ class Training:
             seed = config.seeds[episode.lane]
             self._log(seed, "episode_return", float(episode.episode_return))
             self._log(seed, "episode_length", float(episode.length))
+            if episode.success is not None:
+                self._log(seed, "episode_success", float(episode.success))
         before = self.learner.gradient_step
         self._learn()
         if config.eval_every and self.env_step % config.eval_every == 0:
