@@ -16,6 +16,7 @@ from primacy.agents.bc import BCConfig
 from primacy.agents.iql import IQLConfig
 from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.sac import SACConfig
+from primacy.envs import antmaze_tasks
 from primacy.plasticity import remedies as remedy_syntax
 from primacy.runs.agents import AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
@@ -47,6 +48,9 @@ class RunConfig:
     """First env step with learning; before it actions are uniformly random."""
     action_repeat: int = 1
     """Simulator frames per env step; rewards are summed."""
+    backend: str = ""
+    """Simulator of an AntMaze task: mujoco (our own model, also if empty), or d4rl, which must be
+    installed (docs/antmaze.md)."""
     batch_size: int = 256
     """Transitions per gradient step."""
     n_step: int = 1
@@ -199,6 +203,7 @@ def _check(config: RunConfig) -> None:
     for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
+    _check_backend(config)
     _check_length(config)
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
         raise UserError(
@@ -220,6 +225,17 @@ def _check(config: RunConfig) -> None:
             implicit_q_learning.check_schedule(config.algorithm, config.offline_updates, updates)
         except implicit_q_learning.ScheduleError as error:
             raise UserError(str(error), error.hint) from error
+
+
+def _check_backend(config: RunConfig) -> None:
+    if config.backend not in ("", *antmaze_tasks.BACKENDS):
+        names = " or ".join(antmaze_tasks.BACKENDS)
+        raise UserError(f"unknown backend {config.backend!r}", f"choose {names}")
+    if config.backend and config.task not in antmaze_tasks.TASKS:
+        raise UserError(
+            f"--backend {config.backend}: {config.task} has one simulator only",
+            "leave --backend out; AntMaze tasks have two",
+        )
 
 
 def _check_length(config: RunConfig) -> None:

@@ -9,7 +9,8 @@ import torch
 
 from primacy.agents.agent import Agent
 from primacy.envs.lanes import run_episodes
-from primacy.envs.suites import make
+from primacy.runs.config import RunConfig
+from primacy.runs.environment import environment
 from primacy.runs.randomness import Randomness
 from primacy.runs.tables import Table
 
@@ -34,13 +35,11 @@ class Scores:
 class Evaluator:
     """S x E environments that are stepped together, so that one forward pass serves them all."""
 
-    def __init__(
-        self, task: str, action_repeat: int, seeds: tuple[int, ...], episodes: int, device: str
-    ) -> None:
-        self.seeds = seeds
+    def __init__(self, config: RunConfig, episodes: int) -> None:
+        self.seeds = config.seeds
         self.episodes = episodes
-        self.device = device
-        self._task = (task, action_repeat)
+        self.device = config.device
+        self._config = config
         self._envs: list[gymnasium.Env] = []
 
     def evaluate(
@@ -48,7 +47,7 @@ class Evaluator:
     ) -> Scores:
         """The episodes of evaluation number `event`; `check` may raise to stop early."""
         if not self._envs:
-            self._envs = [make(*self._task) for _ in range(len(self.seeds) * self.episodes)]
+            self._envs = [environment(self._config) for _ in range(len(self.seeds) * self.episodes)]
         per_episode = [
             randomness.integers("evaluation", event, str(episode))
             for episode in range(self.episodes)

@@ -13,12 +13,12 @@ import torch
 import tyro
 
 from primacy.agents.transitions import Transitions
-from primacy.envs.suites import make
 from primacy.runs import dmc_quadruped
 from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig, near
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.progress import duration
 from primacy.runs.randomness import Randomness
@@ -118,7 +118,7 @@ def cost(cells: Sequence[Cell], jobs: int) -> str:
 
 def speed(config: RunConfig) -> tuple[float, float]:
     """Seconds of an uncompiled update of all seeds, and of an env step of one."""
-    env = make(config.task, config.action_repeat)
+    env = environment(config)
     env.reset(seed=0)
     begun, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - begun) < SPEED_TEST_SECONDS / 5:

@@ -44,9 +44,7 @@ class Training:
         self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
         self.learner = Learner(parts)
         self.acting = Acting(parts)
-        self.evaluator = Evaluator(
-            config.task, config.action_repeat, config.seeds, config.eval_episodes, config.device
-        )
+        self.evaluator = Evaluator(config, config.eval_episodes)
         self.diagnostics = Diagnostics(parts, self.tables.plasticity)
         self.totals = {
             "env_steps": config.env_steps,

@@ -176,9 +176,9 @@ class Even(Toy):
     """Succeeds at the last step of the episodes of even seeds; before it, that of the odd ones."""
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        *parts, terminated, truncated, _ = super().step(action)
+        observation, reward, terminated, truncated, _ = super().step(action)
         success = terminated or not (terminated or truncated or self.seeds[-1] % 2 == 0)
-        return *parts, terminated, truncated, {"success": success}
+        return observation, reward, terminated, truncated, {"success": success}
 
 
 def test_a_success_is_what_the_last_step_says():
