@@ -117,7 +117,7 @@ def heading_speeds(act: Policy) -> np.ndarray:
     angles = 2 * np.pi * np.arange(HEADINGS) / HEADINGS
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     ants = [Physics(OPEN) for _ in angles]
-    starts = Randomness(tuple(range(HEADINGS))).generators("controller-trial", 0)
+    starts = Randomness(tuple(range(HEADINGS))).generators("data", 0, "trial")
     seen = np.array([ant.reset(start) for ant, start in zip(ants, starts, strict=True)])
     begun = seen[:, :2].copy()
     for _ in range(TRIAL):

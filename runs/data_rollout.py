@@ -93,7 +93,7 @@ class Lane:
         self.recipe = recipe
         self.maze = TASKS[recipe.task].maze
         self.physics = Physics(self.maze)
-        shared = Randomness((recipe.seed,)).generators("data-goal", 0)[0]
+        shared = Randomness((recipe.seed,)).generators("data", 0, "goal")[0]
         (self._cell,) = [cell for cell in free_cells(self.maze) if self._is_goal(cell)]
         self._fixed = goal_near(self._cell, shared)
 
@@ -104,7 +104,7 @@ class Lane:
         """Begin episode `number`."""
         recipe = self.recipe
         self.number = number
-        self._draw = draw = Randomness((recipe.seed,)).generators("data", number)[0]
+        self._draw = draw = Randomness((recipe.seed,)).generators("data", number, "walk")[0]
         begin, cell = route(recipe.task, draw)
         target = goal_near(cell, draw)
         self.physics.reset(draw)
