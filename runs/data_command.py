@@ -76,6 +76,8 @@ def data(arguments: Sequence[str]) -> int:
     """Train the controller if there is none yet, walk, score, write."""
     options = parse(DataOptions, "primacy data", arguments)
     check(options)
+    # Loaded here: a mistake and --help need no torch.
+    from primacy.runs.config import to_dict
     from primacy.runs.data_cloning import Cloning
     from primacy.runs.data_controller import (
         controller,
@@ -95,8 +97,6 @@ def data(arguments: Sequence[str]) -> int:
     def say(line: str) -> None:
         if not options.quiet:
             print(line, flush=True)
-
-    from primacy.runs.config import to_dict
 
     if is_there(options.out, request(recipe, to_dict(config), cloning)):
         say(f"{options.out} is there already\n{describe(read_header(options.out))}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from primacy import __version__
+from primacy.envs.antmaze import ACTION, OBSERVATION
 from primacy.replay.offline import transitions
 from primacy.runs.data_cloning import Cloning, cloning_score
 from primacy.runs.data_controller import Controller
@@ -109,7 +110,7 @@ def generate(recipe: Recipe, controller: Controller, cloning: Cloning, out: Path
     header["cloning_score"] = None
     if cloning.episodes and cloning.steps:
         say(f"cloning: {cloning.steps:,} gradient steps, then {cloning.episodes} episodes")
-        data = transitions(arrays, 29, 8)
+        data = transitions(arrays, OBSERVATION, ACTION)
         header["cloning_score"] = cloning_score(data, recipe.task, cloning)
     write(out, arrays, header)
     say(describe(header))
@@ -118,10 +119,11 @@ def generate(recipe: Recipe, controller: Controller, cloning: Cloning, out: Path
 def write(out: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """An NPZ under a new name, then published by a rename; the same bytes for the same content."""
     temporary = out.with_name(out.name + ".part")
+    content: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
     with naming(temporary):
         out.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **dict(arrays))
+            np.savez(file, **content)
     write_json(out.with_suffix(".json"), dict(header))
     os.replace(temporary, out)
 

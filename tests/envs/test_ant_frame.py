@@ -101,11 +101,12 @@ def test_the_reward_is_the_speed_along_the_direction_and_that_changes():
 def test_an_episode_is_a_function_of_its_seed_and_ends():
     def play() -> list[np.ndarray]:
         env = DirectionalAnt()
-        seen, over, count = [env.reset(seed=5)[0]], False, 0
-        while not over:
+        seen, count = [env.reset(seed=5)[0]], 0
+        terminated = truncated = False
+        while not (terminated or truncated):
             observation, _, terminated, truncated, _ = env.step(np.full(8, 0.3))
             seen.append(observation)
-            over, count = terminated or truncated, count + 1
+            count += 1
         assert terminated == (count < LIMIT)
         return seen
 
