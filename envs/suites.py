@@ -29,10 +29,17 @@ def _antmaze(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
     return AntMaze(task, action_repeat, **options)
 
 
+def _directional(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
+    from primacy.envs.ant_directional import DirectionalAnt
+
+    return DirectionalAnt(action_repeat, **options)
+
+
 Tasks = Callable[[], tuple[str, ...]]
 # Those whose names cost nothing to know come first.
 SUITES: dict[str, tuple[Tasks, Callable[..., gymnasium.Env]]] = {
     "antmaze": (lambda: tuple(antmaze_tasks.TASKS), _antmaze),
+    "ant": (lambda: ("ant-directional",), _directional),
     "dmc": (_dmc_tasks, _dmc),
 }
 """Suite -> its task names, and what makes the environment of one."""

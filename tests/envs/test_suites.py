@@ -42,7 +42,7 @@ def test_tasks_are_the_whole_suite_and_each_is_named_once():
     names = tasks()
     assert set(SIZES) < set(names)
     assert {"lqr-lqr_6_2", "dog-fetch", "quadruped-escape", "manipulator-insert_peg"} < set(names)
-    assert len(set(names)) == len(names) == 57
+    assert len(set(names)) == len(names) == 58
 
 
 @pytest.mark.parametrize(
