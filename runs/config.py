@@ -20,6 +20,7 @@ from primacy.envs import antmaze_tasks
 from primacy.plasticity import remedies as remedy_syntax
 from primacy.runs.agents import AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
+from primacy.runs.switch import check_switch, online_share
 
 SCHEMA = 1
 
@@ -74,9 +75,26 @@ class RunConfig:
     keep_checkpoints: str = ""
     """Which checkpoints stay for good beside the newest two: "every=N" env steps, or empty."""
     given_transitions: int = 0
-    """Transitions per seed in replay before the first env step; `primacy transplant` sets it."""
+    """Transitions per seed in replay before the first env step; `primacy transplant` and
+    `offline_data` set it."""
+    offline_data: str = ""
+    """Data in replay before the first env step, the same for each seed: a file with D4RL's keys
+    (HDF5 or NPZ), or d4rl:TASK (d4rl:antmaze-umaze-v2), which is fetched. Empty: none."""
     offline_updates: int = 0
     """Gradient steps on the given transitions before the first env step."""
+    at_switch: tuple[str, ...] = ()
+    """Remedies applied once, between the offline updates and the first env step, written without a
+    schedule: reset (the 100% reset: all but the data), reset:networks=critic, shrink-perturb."""
+    relearn_updates: int = 0
+    """Gradient steps on the given transitions after `at_switch` and before the first env step."""
+    online_sampling: str = "append"
+    """What a batch is drawn from: append (given and online transitions alike, uniformly) or
+    symmetric:SHARE with the share of given ones in each mini-batch (RLPD: symmetric:0.5)."""
+    warmup_policy: Literal["random", "agent"] = "random"
+    """Who acts before `start_steps`: uniformly random actions, or the agent's exploring policy."""
+    normalize_observations: bool = False
+    """Networks see observations minus the mean, divided by the standard deviation + 0.001, of the
+    given transitions; replay keeps them raw."""
     device: str = "cpu"
     """Where networks and replay live: cpu or cuda."""
     compile: Literal["auto", "always", "never"] = "auto"
@@ -200,7 +218,7 @@ def _check(config: RunConfig) -> None:
             raise UserError(
                 f"--{name.replace('_', '-')} must be at least 1", "give a larger number"
             )
-    for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions"):
+    for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions", "relearn_updates"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
     _check_backend(config)
@@ -217,10 +235,12 @@ def _check(config: RunConfig) -> None:
         )
     check_agent(config.algorithm)
     remedies = [_remedy(text) for text in config.remedies]
-    once = {"--prime-updates": config.prime_updates, "--offline-updates": config.offline_updates}
+    names = ("prime_updates", "offline_updates", "relearn_updates")
+    once = {f"--{name.replace('_', '-')}": getattr(config, name) for name in names}
     check_steps(config.algorithm, remedies, once)
     if isinstance(config.algorithm, IQLConfig):
-        updates = config.updates_until(config.env_steps) + config.prime_updates
+        once_online = config.prime_updates + config.relearn_updates
+        updates = config.updates_until(config.env_steps) + once_online
         try:
             implicit_q_learning.check_schedule(config.algorithm, config.offline_updates, updates)
         except implicit_q_learning.ScheduleError as error:
@@ -251,10 +271,31 @@ def _check_length(config: RunConfig) -> None:
             f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
             "give at least one env step, or offline updates on transplanted transitions",
         )
-    if config.offline_updates and not config.given_transitions:
+    share = online_share(config.online_sampling, config.batch_size)
+    check_switch(config.at_switch)
+    needing = {
+        "--offline-updates": config.offline_updates > 0,
+        "--relearn-updates": config.relearn_updates != 0,
+        "--online-sampling symmetric": share is not None,
+        "--normalize-observations": config.normalize_observations,
+    }
+    for option in [option for option, wanted in needing.items() if wanted]:
+        if not (config.given_transitions or config.offline_data):
+            raise UserError(
+                f"{option} needs transitions before the first env step",
+                "give --offline-data FILE; `primacy transplant RUN` gives a run those of another",
+            )
+    if (config.at_switch or config.relearn_updates) and not config.env_steps:
         raise UserError(
-            "--offline-updates need transitions before the first env step",
-            "`primacy transplant RUN` gives a run those of another",
+            "--at-switch and --relearn-updates come before the first env step, and there is none",
+            "leave them out, or give --env-steps",
+        )
+    held = config.given_transitions + config.env_steps
+    if share is not None and held > config.replay_capacity:
+        raise UserError(
+            f"--online-sampling {config.online_sampling} keeps all {held:,} transitions, "
+            f"replay holds {config.replay_capacity:,}",
+            f"give --replay-capacity {held}",
         )
 
 
