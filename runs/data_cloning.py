@@ -53,7 +53,7 @@ def cloning_score(data: Dataset, task: str, cloning: Cloning) -> float:
     seeds = [
         randomness.integers("evaluation", 0, str(episode))[0] for episode in range(cloning.episodes)
     ]
-    returns, _ = run_episodes(envs, seeds, policy)
+    returns, *_ = run_episodes(envs, seeds, policy)
     for env in envs:
         env.close()
     return float((returns > 0).mean())
