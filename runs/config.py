@@ -82,6 +82,10 @@ class RunConfig:
     (HDF5 or NPZ), or d4rl:TASK (d4rl:antmaze-umaze-v2), which is fetched. Empty: none."""
     offline_updates: int = 0
     """Gradient steps on the given transitions before the first env step."""
+    reward_scale: float = 1.0
+    """Rewards that are learned from are reward_scale * reward + reward_bias; replay keeps them raw."""
+    reward_bias: float = 0.0
+    """Added to every reward that is learned from (IQL and RLPD on AntMaze: -1)."""
     at_switch: tuple[str, ...] = ()
     """Remedies applied once, between the offline updates and the first env step, written without a
     schedule: reset (the 100% reset: all but the data), reset:networks=critic, shrink-perturb."""

@@ -45,6 +45,8 @@ class DataOptions:
     """Env steps of the controller's training."""
     controller_seed: int = 0
     """Of that training."""
+    any_controller: bool = False
+    """Walk with a controller however slow it is: for trials."""
     clone_steps: int = 10_000
     """Gradient steps behind the cloning score (0: no score)."""
     clone_episodes: int = 100
@@ -105,6 +107,6 @@ def data(arguments: Sequence[str]) -> int:
     code = trained(folder, config, options.quiet)
     if code:
         return code
-    generate(recipe, controller(folder, config), cloning, options.out, say)
+    generate(recipe, controller(folder, config, demanded=not options.any_controller), cloning, options.out, say)
     say(str(options.out))
     return 0
