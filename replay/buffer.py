@@ -135,13 +135,39 @@ class Replay:
         ages = (uniforms.to(self.device) * count).long()
         return self.at(ages, n_step, discount, newest=count - 1)
 
+    def sample_split(
+        self, uniforms: Tensor, early: Tensor, count: int, n_step: int = 1, discount: float = 0.99
+    ) -> Batch:
+        """Rows in `early` (bool [B]) from the first `count` transitions ever added, the other rows
+        from those after them: two buffers in one, whose windows do not reach into each other.
+
+        `uniforms` are as for `sample`. Raises ReplayError where it does not hold both.
+        """
+        if not 0 < count < self.total or self.total > self.capacity:
+            raise ReplayError(
+                f"replay cannot sample on both sides of {count:,}: it holds {self.size:,} of "
+                f"{self.total:,} added",
+                "collect more transitions first, or raise --replay-capacity",
+            )
+        if uniforms.dtype != torch.float64:
+            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
+        numbers, first = uniforms.to(self.device), early.to(self.device)
+        late = count + (numbers * (self.total - count)).long()
+        ages = torch.where(first, (numbers * count).long(), late)
+        newest = torch.where(first, count - 1, self.total - 1).unsqueeze(-1)
+        return self.at(ages, n_step, discount, newest)
+
     def at(
-        self, ages: Tensor, n_step: int = 1, discount: float = 0.99, newest: int | None = None
+        self,
+        ages: Tensor,
+        n_step: int = 1,
+        discount: float = 0.99,
+        newest: int | Tensor | None = None,
     ) -> Batch:
         """The transitions of ages int64 [S, ..., B], each with its window of n_step steps.
 
         A window ends early where the episode terminates or is truncated, and at the age `newest`
-        (default: the newest held). It bootstraps from its own last step, by discount**k after k
+        (default: the newest held; a tensor [B, 1] for each row its own). It bootstraps from its own last step, by discount**k after k
         steps; after termination by 0 (Sutton and Barto 2018, equation 7.1).
         """
         if n_step < 1:
@@ -159,7 +185,7 @@ class Replay:
         return Batch(start.observation, start.action, reward, factor, last.next_observation)
 
     def _windows(
-        self, ages: Tensor, n_step: int, discount: float, newest: int
+        self, ages: Tensor, n_step: int, discount: float, newest: int | Tensor
     ) -> tuple[Tensor, Tensor]:
         """Discounted reward float32 and number of steps int64 of the windows from `ages` on."""
         steps = torch.arange(n_step, device=self.device)

@@ -85,11 +85,18 @@ def d4rl_file(
     task: str, folder: Path | None = None, say: Callable[[str], None] = lambda line: None
 ) -> Path:
     """D4RL's file of a task, fetched on first use. Raises DataFault (see `fetch`)."""
+    return fetch(_known(task), d4rl_path(task, folder), say)
+
+
+def d4rl_path(task: str, folder: Path | None = None) -> Path:
+    """Where D4RL's file of a task is kept once it is fetched. Raises DataFault for another task."""
+    return (folder or cache_folder() / "d4rl") / _known(task).url.rpartition("/")[2]
+
+
+def _known(task: str) -> File:
     if task not in FILES:
         raise DataFault(f"D4RL has no data set {task!r} here", f"choose from {', '.join(FILES)}")
-    file = FILES[task]
-    name = file.url.rpartition("/")[2]
-    return fetch(file, (folder or cache_folder() / "d4rl") / name, say)
+    return FILES[task]
 
 
 def fetch(
@@ -112,7 +119,7 @@ def fetch(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         expected = _transfer(file, part, say, timeout)
-        found = _sha256(part)
+        found = sha256(part)
     except (OSError, HTTPException, urllib.error.URLError) as error:
         raise DataFault(
             f"{file.url} could not be fetched: {error}",
@@ -158,7 +165,8 @@ def _transfer(file: File, part: Path, say: Callable[[str], None], timeout: float
     return size
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal. Raises OSError where it cannot be read."""
     total = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -1,4 +1,4 @@
-"""Which actions a run takes: random ones at first, then samples of the policy."""
+"""Which actions a run takes: random ones at first (or not), then samples of the policy."""
 
 import numpy as np
 import torch
@@ -19,10 +19,10 @@ class Acting:
     def act(self, env_step: int, observations: np.ndarray) -> np.ndarray:
         """The actions of env step `env_step` + 1: [S, O] -> [S, A], float32 in [-1, 1]."""
         config = self.parts.config
-        if env_step + 1 < config.start_steps:
+        if env_step + 1 < config.start_steps and config.warmup_policy == "random":
             return self._random.at(env_step).numpy()
         seen = torch.from_numpy(observations).to(config.device)
-        return self.parts.agent.act(seen, self._noise.at(env_step)).cpu().numpy()
+        return self.parts.agent.act(self.parts.view(seen), self._noise.at(env_step)).cpu().numpy()
 
     def _draw_random(self, start: int, count: int) -> Tensor:
         source = self.parts.randomness.source("exploration", start, count)

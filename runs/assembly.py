@@ -18,7 +18,9 @@ from primacy.runs.agents import AGENTS
 from primacy.runs.config import RunConfig
 from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
+from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
+from primacy.runs.switch import switch_remedies
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Parts:
     chain: Chain
     initial: dict[str, dict[str, Tensor]]
     """Parameters at initialisation by network, for the distance from it."""
+    view: View = as_is
+    """What the networks see of observations; set once the given transitions are in the journal."""
 
 
 def set_up_torch(config: RunConfig) -> None:
@@ -69,7 +73,8 @@ def architectures(
 def make_agent(
     config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
 ) -> tuple[Agent, Chain]:
-    """The agent with the remedies' build options applied, and the chain of its remedies."""
+    """The agent with the remedies' build options applied, and the chain of its remedies, those
+    of the switch last."""
     agent = AGENTS[type(config.algorithm)](
         config.algorithm,
         observation_size,
@@ -78,7 +83,7 @@ def make_agent(
         architectures(config, observation_size, action_size),
         config.device,
     )
-    chain = Chain(remedies(config), agent.networks())
+    chain = Chain([*remedies(config), *switch_remedies(config.at_switch)], agent.networks())
     agent.attach(chain)
     return agent, chain
 

@@ -21,7 +21,7 @@ def compiler() -> str | None:
 def planned_updates(config: RunConfig) -> int:
     """Gradient steps of the whole run; a function of the configuration, so that a resumed run
     decides alike."""
-    once = config.prime_updates + config.offline_updates
+    once = config.prime_updates + config.offline_updates + config.relearn_updates
     return config.updates_until(config.env_steps) + once
 
 

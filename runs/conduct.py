@@ -7,6 +7,7 @@ from primacy.runs.assembly import Maker, make_agent
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
+from primacy.runs.offline_data import complete
 from primacy.runs.signals import Interrupted, Listener, listening
 from primacy.runs.train import Training
 
@@ -27,9 +28,10 @@ def train(
     Returns:
         The exit code: 0, or 128 + the signal that stopped it.
     """
-    folder = RunFolder.open(out, to_dict(config), SCHEMA)
+    whole = complete(config, out, (lambda line: None) if quiet else print)
+    folder = RunFolder.open(out, to_dict(whole), SCHEMA)
     try:
-        return _train(config, folder, quiet, maker, listen)
+        return _train(whole, folder, quiet, maker, listen)
     except OSError as error:
         raise UserError(
             f"{error.filename or out} cannot be written or read: {error.strerror or error}",

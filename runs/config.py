@@ -20,7 +20,8 @@ from primacy.envs import antmaze_tasks
 from primacy.plasticity import remedies as remedy_syntax
 from primacy.runs.agents import AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
-from primacy.runs.switch import check_switch, online_share
+from primacy.runs.shares import online_share
+from primacy.runs.switch import check_switch
 
 SCHEMA = 1
 
@@ -274,6 +275,11 @@ def _check_length(config: RunConfig) -> None:
         raise UserError(
             f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
             "give at least one env step, or offline updates on transplanted transitions",
+        )
+    if config.reward_bias and config.n_step > 1:
+        raise UserError(
+            f"--reward-bias {config.reward_bias:g} is for returns of one step, not {config.n_step}",
+            "leave --n-step or --reward-bias out",
         )
     share = online_share(config.online_sampling, config.batch_size)
     check_switch(config.at_switch)

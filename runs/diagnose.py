@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from primacy.plasticity.contract import PlasticNetwork
 from primacy.plasticity.diagnostics import measure
 from primacy.runs.assembly import Parts
+from primacy.runs.sampling import Sampler
 from primacy.runs.tables import Table
 
 SMALLEST_BATCH = 512
@@ -24,6 +25,7 @@ class Diagnostics:
     def __init__(self, parts: Parts, table: Table) -> None:
         self.parts = parts
         self.table = table
+        self._sampler = Sampler(parts)
         self.states = batch_size(parts.agent.networks().values())
         self.claimed = -1
         """The last interval in which an intervention was measured."""
@@ -43,7 +45,7 @@ class Diagnostics:
             return
         source = parts.randomness.source("diagnostics", gradient_step, 1)
         uniforms = source.uniform("batch", (self.states,))[:, 0]
-        batch = parts.replay.sample(uniforms, config.n_step, config.algorithm.discount)
+        batch = self._sampler.draw(uniforms)
         inputs = {"observation": batch.observation, "action": batch.action}
         rows = []
         for network in parts.agent.networks().values():

@@ -11,6 +11,7 @@ from primacy.agents.agent import Agent
 from primacy.envs.lanes import run_episodes
 from primacy.runs.config import RunConfig
 from primacy.runs.environment import environment
+from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
 from primacy.runs.tables import Table
 
@@ -43,9 +44,15 @@ class Evaluator:
         self._envs: list[gymnasium.Env] = []
 
     def evaluate(
-        self, agent: Agent, randomness: Randomness, event: int, check: Callable[[], None]
+        self,
+        agent: Agent,
+        randomness: Randomness,
+        event: int,
+        check: Callable[[], None],
+        view: View = as_is,
     ) -> Scores:
-        """The episodes of evaluation number `event`; `check` may raise to stop early."""
+        """The episodes of evaluation number `event`; `check` may raise to stop early, `view` is
+        what the networks see of observations."""
         if not self._envs:
             self._envs = [environment(self._config) for _ in range(len(self.seeds) * self.episodes)]
         per_episode = [
@@ -57,7 +64,7 @@ class Evaluator:
         def policy(observations: np.ndarray) -> np.ndarray:
             check()
             stacked = torch.from_numpy(observations).view(len(self.seeds), self.episodes, -1)
-            actions = agent.act_greedily(stacked.to(self.device)).cpu()
+            actions = agent.act_greedily(view(stacked.to(self.device))).cpu()
             return actions.flatten(0, 1).numpy()
 
         found = run_episodes(self._envs, seeds, policy)

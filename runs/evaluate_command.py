@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from primacy.agents.agent import Agent
+from primacy.replay.journal import Journal
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent, set_up_torch
@@ -20,6 +21,7 @@ from primacy.runs.config import RunConfig, read
 from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.evaluate import Evaluator
+from primacy.runs.observations import View, as_is, view_of
 from primacy.runs.randomness import Randomness
 
 # Far from the numbers of the evaluations during training, so that the episodes are fresh.
@@ -68,13 +70,19 @@ def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[Agent, 
     return agent, found.env_step
 
 
+def _view(folder: Path, config: RunConfig) -> View:
+    if not config.normalize_observations:
+        return as_is  # Without a look at a journal that may be elsewhere.
+    return view_of(config, Journal.open(folder / "journal"))
+
+
 def _size(space: gymnasium.Space) -> int:
     if space.shape is None:
         raise TypeError(f"{space} has no shape")
     return int(np.prod(space.shape))
 
 
-def record_video(config: RunConfig, agent: Agent, path: Path) -> None:
+def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> None:
     """One episode of the first seed as mp4 (needs the extra `video` and OpenGL)."""
     try:
         import imageio.v2 as imageio
@@ -91,7 +99,7 @@ def record_video(config: RunConfig, agent: Agent, path: Path) -> None:
         while not done:
             writer.append_data(env.render())
             stacked = torch.from_numpy(observation).expand(len(config.seeds), 1, -1)
-            action = agent.act_greedily(stacked)[0, 0].numpy()
+            action = agent.act_greedily(view(stacked))[0, 0].numpy()
             observation, _, terminated, truncated, _ = env.step(action)
             done = terminated or truncated
     env.close()
@@ -107,7 +115,8 @@ def evaluate(arguments: Sequence[str]) -> int:
     agent, env_step = load_agent(options.run, config, options.at)
     evaluator = Evaluator(config, options.episodes)
     randomness = Randomness(config.seeds)
-    scores = evaluator.evaluate(agent, randomness, FIRST_EVENT, lambda: None)
+    view = _view(options.run, config)
+    scores = evaluator.evaluate(agent, randomness, FIRST_EVENT, lambda: None, view)
     evaluator.close()
     title = f"{config.task} at env step {env_step:,}, {options.episodes} episodes a seed"
     shares = [scores.success(lane) for lane in range(len(config.seeds))]
@@ -120,6 +129,6 @@ def evaluate(arguments: Sequence[str]) -> int:
         table.add_row(str(seed), *share, *(f"{value:.1f}" for value in figures))
     Console().print(table)
     if options.video is not None:
-        record_video(config, agent, options.video)
+        record_video(config, agent, view, options.video)
         print(options.video)
     return 0

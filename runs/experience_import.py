@@ -194,7 +194,8 @@ def _config(
             )
     if task is not None and task != about["task"]:
         raise UserError(f"{datasets[0].path} is of {about['task']}, not {task}", "leave --task out")
-    return replace(from_dict(about["config"]), seeds=seeds, offline_updates=0)
+    plain = {"offline_data": "", "at_switch": (), "relearn_updates": 0}
+    return replace(from_dict(about["config"]), seeds=seeds, offline_updates=0, **plain)
 
 
 def _check_sizes(config: RunConfig, dataset: Dataset, layout: Layout) -> None:

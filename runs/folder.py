@@ -21,6 +21,16 @@ PACKAGES = ("torch", "numpy", "gymnasium", "dm-control", "mujoco", "ale-py", "sa
 # What may differ between the first start of a run and a later one without changing a number of it.
 FREE_FIELDS = frozenset({"label"})
 
+LATER_FIELDS = {
+    "offline_data": "",
+    "at_switch": [],
+    "relearn_updates": 0,
+    "online_sampling": "append",
+    "warmup_policy": "random",
+    "normalize_observations": False,
+}
+"""Fields that folders of earlier versions lack, with what those versions did."""
+
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Replace a JSON file as a whole: a reader sees the old one or the new one."""
@@ -130,7 +140,7 @@ class RunFolder:
             ) from error
 
     def _compare(self, stored: dict[str, Any], config: dict[str, Any]) -> None:
-        old = stored.get("config", {})
+        old = LATER_FIELDS | stored.get("config", {})
         names = sorted((old.keys() | config.keys()) - FREE_FIELDS)
         differ = [name for name in names if old.get(name) != config.get(name)]
         if differ:

@@ -31,9 +31,14 @@ FIXED = (
     "prime_updates",
     "prime_transitions",
     "given_transitions",
+    "offline_data",
     "offline_updates",
+    "normalize_observations",
 )
 """Settings of the shared history: a fork cannot differ in them."""
+
+AT_SWITCH = ("at_switch", "relearn_updates")
+"""What lies between the offline phase and the first env step: fixed in forks after it."""
 
 LOG = "log.txt"
 
@@ -56,7 +61,8 @@ def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
         check_same(out, "fork", record)
         return
     part = begin(out)
-    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"fork": record})
+    data = {k: v for k, v in read_json(parent / "config.json").items() if k == "offline_data"}
+    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"fork": record, **data})
     try:
         _fill(folder, parent, found, config, lanes)
     finally:
@@ -103,7 +109,8 @@ def kept(parent: Path, at: int) -> Checkpoint:
 
 def _lanes(old: RunConfig, new: RunConfig, at: int) -> list[int]:
     """The parent's lanes that the fork goes on with; refuses settings that cannot differ."""
-    differ = [name for name in FIXED if getattr(old, name) != getattr(new, name)]
+    fixed = (*FIXED, *AT_SWITCH) if at else FIXED
+    differ = [name for name in fixed if getattr(old, name) != getattr(new, name)]
     if differ:
         name = differ[0]
         raise UserError(

@@ -32,7 +32,10 @@ def fork(arguments: Sequence[str]) -> int:
     program = "primacy fork"
     options, rest = parse(ForkOptions, program, arguments, return_unknown_args=True)
     parsed = parse_train(rest, program, read(options.run))
-    kept = tuple(text for text in parsed.run.remedies if text != "none")
-    config = replace(parsed.run, remedies=kept)
+    kept = {
+        name: tuple(text for text in getattr(parsed.run, name) if text != "none")
+        for name in ("remedies", "at_switch")
+    }
+    config = replace(parsed.run, **kept)
     make_fork(options.run, options.at, config, parsed.out)
     return conduct(config, parsed.out, parsed.quiet)

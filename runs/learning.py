@@ -6,6 +6,7 @@ from torch import Tensor
 
 from primacy.runs.assembly import Parts
 from primacy.runs.randomness import WINDOW, Window
+from primacy.runs.sampling import Sampler
 
 
 class Learner:
@@ -14,6 +15,7 @@ class Learner:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.gradient_step = 0
+        self._sampler = Sampler(parts)
         self._uniforms = Window(self._draw_uniforms)
         self._noise = Window(self._draw_noise)
 
@@ -33,11 +35,9 @@ class Learner:
                 between()
 
     def _block(self, end: int, first: int | None) -> None:
-        config, agent, replay = self.parts.config, self.parts.agent, self.parts.replay
-        steps = config.algorithm.steps_per_update
+        agent, steps = self.parts.agent, self.parts.config.algorithm.steps_per_update
         for call in range(self.gradient_step // steps, end // steps):
-            uniforms = self._uniforms.at(call)
-            batch = replay.sample(uniforms, config.n_step, config.algorithm.discount, first=first)
+            batch = self._sampler.draw(self._uniforms.at(call), first)
             agent.update(batch, self._noise.at(call))
         self.gradient_step = end
 

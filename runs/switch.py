@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from fractions import Fraction
 from typing import Any
 
 from primacy.plasticity import remedies as remedy_syntax
@@ -13,38 +12,19 @@ NEVER = 1 << 62
 """The interval of a remedy that fires at the switch alone."""
 
 
-def online_share(text: str, batch_size: int) -> Fraction | None:
-    """The share of given transitions in a mini-batch, exactly; None for "append".
-
-    Raises UserError for another text, and where the share of `batch_size` is not whole.
-    """
-    if text == "append":
-        return None
-    kind, _, number = text.partition(":")
-    try:
-        share = Fraction(number)
-    except (ValueError, ZeroDivisionError):
-        share = Fraction(0)
-    if kind != "symmetric" or not 0 < share < 1:
-        raise UserError(
-            f"--online-sampling {text} is neither append nor symmetric:SHARE",
-            "give the share of given transitions, between 0 and 1: symmetric:0.5",
-        )
-    if (share * batch_size).denominator != 1:
-        raise UserError(
-            f"--online-sampling {text}: {float(share * batch_size):g} of {batch_size} transitions "
-            "is no whole number",
-            f"change the share, or --batch-size to a multiple of {share.denominator}",
-        )
-    return share
-
-
 def switch_remedies(texts: Sequence[str]) -> list[Any]:
     """The remedies of `at_switch`, with a schedule that never comes; "none" counts for nothing.
 
     Raises UserError for a schedule field and for what does not act once.
     """
     return [remedy for text in texts if text != "none" and (remedy := _remedy(text)) is not None]
+
+
+def switch_text(remedy: Any) -> str:
+    """The canonical text of a remedy of the switch: without its schedule."""
+    name, _, rest = remedy_syntax.describe(remedy).partition(":")
+    kept = [part for part in rest.split(",") if part != f"every={NEVER}"]
+    return f"{name}:{','.join(kept)}" if kept else name
 
 
 def check_switch(texts: Sequence[str]) -> None:

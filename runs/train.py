@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
+from primacy.plasticity.chain import Due
 from primacy.replay.journal import Journal, refill
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.acting import Acting
@@ -19,8 +20,10 @@ from primacy.runs.errors import UserError
 from primacy.runs.evaluate import Evaluator, record
 from primacy.runs.folder import RunFolder
 from primacy.runs.learning import Learner
+from primacy.runs.observations import view_of
 from primacy.runs.progress import Progress
 from primacy.runs.signals import Interrupted
+from primacy.runs.switch import switch_remedies, switch_text
 from primacy.runs.tables import Tables
 
 # A checkpoint is a few MB; after this many seconds one is written even between the configured
@@ -67,6 +70,8 @@ class Training:
         self.folder.write_status("running", self.counts())
         if self.learner.gradient_step < self.config.offline_updates:
             self._learn_offline()
+        if self.env_step == 0 < self.config.env_steps:
+            self._switch()
         while self.env_step < self.config.env_steps:
             self._advance()
             self._stop_if_asked(saved=False)
@@ -140,12 +145,33 @@ class Training:
         self._report()
         self._save()
 
+    def _switch(self) -> None:
+        """The remedies of the switch and the gradient steps after them.
+
+        Nothing is saved before the first env step: the checkpoint of env step 0 is the end of the
+        offline phase, where a fork may switch otherwise.
+        """
+        config, chain = self.config, self.parts.chain
+        remedies = switch_remedies(config.at_switch)
+        first = len(chain.remedies) - len(remedies)
+        for number, remedy in enumerate(remedies):
+            due = Due(first + number, 0, switch_text(remedy))
+            self._apply(due, f"switch {number}", bool(config.diagnose_every))
+        if config.relearn_updates:
+            with self._timed("update"):
+                self.learner.learn(config.relearn_updates, self._between_updates)
+            self._event("relearn", f"{config.relearn_updates} updates")
+            self._intervene(updated=True, at_env_step=False)
+
     def _between_updates(self) -> None:
-        # Priming cannot be saved half way: it is dropped and repeated from the last checkpoint.
-        if self.config.prime_updates and self.env_step == self.config.prime_transitions:
+        # Priming and relearning cannot be saved half way: they are dropped and repeated from the
+        # last checkpoint.
+        config, step = self.config, self.env_step
+        relearning = not step and self.learner.gradient_step > config.offline_updates
+        if relearning or (config.prime_updates and step == config.prime_transitions):
             self._stop_if_asked(saved=True)
         self._intervene(updated=True, at_env_step=False)
-        if not self.env_step:
+        if not step and not relearning:
             self._stop_if_asked(saved=False)
             if self._save_overdue():
                 self._save()
@@ -158,6 +184,7 @@ class Training:
                 self.parts.randomness,
                 event,
                 lambda: self._stop_if_asked(saved=True),
+                self.parts.view,
             )
         frame = self.env_step * self.config.action_repeat
         gradient_step = self.learner.gradient_step
@@ -177,20 +204,22 @@ class Training:
             frames_per_env_step=self.config.action_repeat,
         ):
             measured = self.config.diagnose_every and self.diagnostics.claim(step)
-            if measured:
-                self._diagnose("before")
-            fire = torch.ones(len(self.config.seeds), dtype=torch.bool)
-            edited = self.parts.chain.apply(
-                due,
-                fire.to(self.config.device) & self.parts.agent.alive,
-                lambda path, due=due: self.parts.randomness.generators(
-                    "intervention", due.event, str(due.index), path
-                ),
-            )
-            self.parts.agent.on_edit(edited)
-            self._event(due.text, "+".join(sorted(edited)))
-            if measured:
-                self._diagnose("after")
+            self._apply(due, str(due.index), bool(measured))
+
+    def _apply(self, due: Due, key: str, measured: bool) -> None:
+        """One intervention; `key` and its number decide its random numbers."""
+        if measured:
+            self._diagnose("before")
+        fire = torch.ones(len(self.config.seeds), dtype=torch.bool)
+        edited = self.parts.chain.apply(
+            due,
+            fire.to(self.config.device) & self.parts.agent.alive,
+            lambda path: self.parts.randomness.generators("intervention", due.event, key, path),
+        )
+        self.parts.agent.on_edit(edited)
+        self._event(due.text, "+".join(sorted(edited)))
+        if measured:
+            self._diagnose("after")
 
     # Records
 
@@ -324,6 +353,7 @@ class Training:
         held = self.config.given_transitions + self.env_step
         self.journal.truncate(held)
         refill(self.parts.replay, self.journal, held)
+        self.parts.view = view_of(self.config, self.journal)
 
     def _restore_lanes(self, episodes: list[int], lengths: list[int]) -> None:
         held = self.config.given_transitions + self.env_step

@@ -39,7 +39,18 @@ def transplant(arguments: Sequence[str]) -> int:
     program = "primacy transplant"
     options, rest = parse(TransplantOptions, program, arguments, return_unknown_args=True)
     source = read(options.run)
-    default = replace(source, remedies=(), prime_updates=0, given_transitions=0, offline_updates=0)
+    default = replace(
+        source,
+        remedies=(),
+        prime_updates=0,
+        given_transitions=0,
+        offline_data="",
+        offline_updates=0,
+        at_switch=(),
+        relearn_updates=0,
+        online_sampling="append",
+        normalize_observations=False,
+    )
     if options.what == "experience":
         given = transplants.available(options.run, options.first)
         default = replace(default, start_steps=1, given_transitions=given)

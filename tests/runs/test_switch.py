@@ -6,7 +6,8 @@ import pytest
 
 from primacy.runs.config import RunConfig, from_dict, to_dict
 from primacy.runs.errors import UserError
-from primacy.runs.switch import NEVER, online_share, switch_remedies
+from primacy.runs.shares import online_share
+from primacy.runs.switch import NEVER, switch_remedies
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""Runs that begin with a data set: its transitions are the given ones of every seed, in the run's
+journal, and the file is not needed any more."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from primacy.replay.journal import Journal
+from primacy.replay.layout import Layout
+from primacy.replay.offline import load
+from primacy.replay.offline_files import d4rl_file, d4rl_path, sha256
+from primacy.runs.config import SCHEMA, RunConfig, to_dict
+from primacy.runs.environment import environment
+from primacy.runs.errors import UserError
+from primacy.runs.folder import RunFolder, read_json
+from primacy.runs.fork import begin, publish
+
+FETCHED = "d4rl:"
+KEY = "offline_data"
+"""Where config.json has rows, transitions, SHA-256 and statistics of the file."""
+
+
+def complete(config: RunConfig, out: Path, say: Callable[[str], None] = print) -> RunConfig:
+    """`config` with the number of transitions that its data set gives.
+
+    Where `out` is no run yet it becomes one at env step 0 with these transitions in its journal;
+    `say` gets their statistics. Without `offline_data` nothing happens.
+
+    Raises:
+        DataFault: a file that is missing, torn or of another task.
+        UserError: a file that changed since the run began; more transitions than replay holds.
+    """
+    if not config.offline_data:
+        return config
+    stored = out / "config.json"
+    if stored.exists():
+        return _again(config, out, read_json(stored))
+    path = _path(config.offline_data, say)
+    layout = _layout(config)
+    data = load(path, layout.observation_size, layout.action_size, say=say)
+    digest = sha256(path)
+    if config.given_transitions not in (0, len(data)):
+        raise UserError(
+            f"--given-transitions {config.given_transitions}, and {path} has {len(data)}",
+            "leave --given-transitions out: the data decide it",
+        )
+    if len(data) > config.replay_capacity:
+        raise UserError(
+            f"{path} has {len(data):,} transitions, replay holds {config.replay_capacity:,}",
+            f"give --replay-capacity {len(data) + config.env_steps}",
+        )
+    whole = replace(config, given_transitions=len(data))
+    record = {"transitions": len(data), "sha256": digest, **asdict(data.statistics)}
+    part = begin(out)
+    folder = RunFolder.open(part, to_dict(whole), SCHEMA, {KEY: record})
+    try:
+        _fill(part, whole, data.rows(layout), layout)
+    finally:
+        folder.close()
+    publish(part, out)
+    return whole
+
+
+def _again(config: RunConfig, out: Path, document: dict[str, Any]) -> RunConfig:
+    """The configuration of a run that goes on; a file that is still there must be the same one."""
+    began = document.get(KEY)
+    given = document["config"].get("given_transitions", 0)
+    if began is None or document["config"].get("offline_data") != config.offline_data:
+        return replace(config, given_transitions=given)  # Opening the folder says what differs.
+    path = _local(config.offline_data)
+    if path.is_file() and (found := sha256(path)) != began["sha256"]:
+        raise UserError(
+            f"{path} has changed since {out} began: SHA-256 {found}, not {began['sha256']}",
+            "put the old file back or move this one away to go on, or use another --out",
+        )
+    return replace(config, given_transitions=given)
+
+
+def _local(text: str) -> Path:
+    task = text.removeprefix(FETCHED)
+    return d4rl_path(task) if text.startswith(FETCHED) else Path(text).expanduser()
+
+
+def _path(text: str, say: Callable[[str], None]) -> Path:
+    task = text.removeprefix(FETCHED)
+    return d4rl_file(task, say=say) if text.startswith(FETCHED) else _local(text)
+
+
+def _layout(config: RunConfig) -> Layout:
+    env = environment(config)
+    sizes = [int(np.prod(s.shape or ())) for s in (env.observation_space, env.action_space)]
+    env.close()
+    return Layout(*sizes)
+
+
+def _fill(part: Path, config: RunConfig, rows: np.ndarray, layout: Layout) -> None:
+    journal = Journal(part / "journal", layout, config.seeds)
+    try:
+        shape = (len(config.seeds), layout.width)
+        for row in rows:
+            journal.append(np.broadcast_to(row, shape))
+        journal.sync()
+    finally:
+        journal.close()
