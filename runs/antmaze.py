@@ -78,7 +78,7 @@ SCALES = {
         data={"rows": 100_000, "quality": 0.8},
     ),
     "smoke": Scale(
-        seeds=(0, 1),
+        seeds=(0, 1, 2),
         sizes={
             "env_steps": 300,
             "batch_size": 16,

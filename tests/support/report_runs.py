@@ -81,11 +81,14 @@ def write_run(
     )
     write_csv(
         folder / "training.csv",
-        (
-            (s, t, t * 4, "mean_q", q)
-            for s, values in (mean_q or {}).items()
-            for t, q in zip(steps, values, strict=False)
-        ),
+        [
+            *(
+                (s, t, t * 4, "mean_q", q)
+                for s, values in (mean_q or {}).items()
+                for t, q in zip(steps, values, strict=False)
+            ),
+            *((s, t, t * 4, "episode_success", success) for s, t, success in episodes),
+        ],
     )
     write_csv(
         folder / "plasticity.csv",
