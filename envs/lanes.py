@@ -256,8 +256,11 @@ def run_episodes(
     policy: Callable[[np.ndarray], np.ndarray],
     longest: int = 30_000,
     stack: FrameStack | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """One episode in each of N environments: returns float64 [N] and lengths int64 [N].
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One episode in each of N environments: returns float64 [N], lengths int64 [N] and successes.
+
+    Successes are float64 [N]: 1 where info["success"] held at the last step, 0 where it did not,
+    NaN for a task without that entry.
 
     `policy` maps observations [N, O] to actions [N, A], or with a `stack` of frames uint8
     [N, stack, H, W] to choices [N]; an environment whose episode is over keeps
@@ -274,7 +277,8 @@ def run_episodes(
         for lane in np.flatnonzero(going).tolist():
             _, terminated, truncated = lanes._advance(lane, actions[lane])
             going[lane] = not (terminated or truncated or lanes.lengths[lane] >= longest)
-    return lanes.returns, lanes.lengths
+    successes = [np.nan if reached is None else float(reached) for reached in lanes.successes]
+    return lanes.returns, lanes.lengths, np.array(successes)
 
 
 _COUNTED = ("episodes", "lengths", "returns", "began")

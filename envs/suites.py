@@ -35,11 +35,18 @@ def _atari(task: str, action_repeat: int = 4, **options: Any) -> gymnasium.Env:
     return Atari(task, action_repeat, **options)
 
 
+def _directional(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
+    from primacy.envs.ant_directional import DirectionalAnt
+
+    return DirectionalAnt(action_repeat, **options)
+
+
 Tasks = Callable[[], tuple[str, ...]]
 # Those whose names cost nothing to know come first.
 SUITES: dict[str, tuple[Tasks, Callable[..., gymnasium.Env]]] = {
     "antmaze": (lambda: tuple(antmaze_tasks.TASKS), _antmaze),
     "atari": (lambda: tuple(atari_games.TASKS), _atari),
+    "ant": (lambda: ("ant-directional",), _directional),
     "dmc": (_dmc_tasks, _dmc),
 }
 """Suite -> its task names, and what makes the environment of one."""

@@ -179,7 +179,7 @@ def test_evaluation_episodes_are_those_of_a_plain_loop():
         return np.array([decide(stack) for stack in stacks])
 
     stack = FrameStack(3, (84, 84))
-    returns, lengths = run_episodes(envs, (3, 1, 2), policy, stack=stack)
+    returns, lengths, _ = run_episodes(envs, (3, 1, 2), policy, stack=stack)
     for env, seed, total, length in zip(envs, (3, 1, 2), returns, lengths, strict=True):
         frames = [np.zeros((84, 84), dtype=np.uint8)] * 3 + [env.reset(seed=seed)[0]]
         rewards, over = [], False

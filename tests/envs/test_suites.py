@@ -42,7 +42,7 @@ def test_tasks_are_the_whole_suite_and_each_is_named_once():
     names = tasks()
     assert set(SIZES) < set(names)
     assert {"lqr-lqr_6_2", "dog-fetch", "quadruped-escape", "manipulator-insert_peg"} < set(names)
-    assert len(set(names)) == len(names) == 83
+    assert len(set(names)) == len(names) == 84
 
 
 @pytest.mark.parametrize(
