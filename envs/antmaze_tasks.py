@@ -9,6 +9,9 @@ from dataclasses import dataclass
 CELL = 4.0
 """Side of a cell of every maze, in metres."""
 
+BACKENDS = ("mujoco", "d4rl")
+"""What can simulate them: our own model, or the package of that name."""
+
 # "#" is a wall, "S" the cell where every episode starts, "G" the one where its goal lies.
 _UMAZE = """
 #####

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from primacy.agents.agent import Agent
 from primacy.envs.lanes import Lanes
-from primacy.envs.suites import make
 from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.contract import Architecture
 from primacy.plasticity.remedies import parse
@@ -17,6 +16,7 @@ from primacy.replay.buffer import Replay, describe
 from primacy.replay.layout import Layout
 from primacy.runs.agents import AGENTS
 from primacy.runs.config import RunConfig
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
@@ -52,7 +52,7 @@ def set_up_torch(config: RunConfig) -> None:
 def make_lanes(config: RunConfig) -> Lanes:
     """S training environments; episode e of a seed is a function of (seed, e)."""
     own = [Randomness((seed,)) for seed in config.seeds]
-    envs = [make(config.task, config.action_repeat) for _ in config.seeds]
+    envs = [environment(config) for _ in config.seeds]
     return Lanes(envs, lambda lane, episode: own[lane].integers("environment", episode)[0])
 
 

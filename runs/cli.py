@@ -27,6 +27,7 @@ COMMANDS = {
         "Minari datasets as a run to transplant from",
     ),
     "exposure": ("exposure_command", "exposure", "how often each transition was drawn, by age"),
+    "data": ("data_command", "data", "AntMaze data without a download, of a quality you choose"),
     "status": ("status", "status", "how far the runs in a folder are"),
     "compare": ("compare", "compare", "two conditions: difference, interval, each task"),
     "report": ("report_command", "report", "learning curves, aggregates, intervals as one page"),

@@ -16,6 +16,7 @@ from primacy.agents.bc import BCConfig
 from primacy.agents.iql import IQLConfig
 from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.sac import SACConfig
+from primacy.envs import antmaze_tasks
 from primacy.plasticity import remedies as remedy_syntax
 from primacy.runs.agents import AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
@@ -49,6 +50,9 @@ class RunConfig:
     """First env step with learning; before it actions are uniformly random."""
     action_repeat: int = 1
     """Simulator frames per env step; rewards are summed."""
+    backend: str = ""
+    """Simulator of an AntMaze task: mujoco (our own model, also if empty), or d4rl, which must be
+    installed (docs/antmaze.md)."""
     batch_size: int = 256
     """Transitions per gradient step."""
     n_step: int = 1
@@ -79,6 +83,10 @@ class RunConfig:
     (HDF5 or NPZ), or d4rl:TASK (d4rl:antmaze-umaze-v2), which is fetched. Empty: none."""
     offline_updates: int = 0
     """Gradient steps on the given transitions before the first env step."""
+    reward_scale: float = 1.0
+    """What is learned from is reward_scale * reward + reward_bias; replay keeps rewards raw."""
+    reward_bias: float = 0.0
+    """Added to every reward that is learned from (IQL and RLPD on AntMaze: -1)."""
     at_switch: tuple[str, ...] = ()
     """Remedies applied once, between the offline updates and the first env step, written without a
     schedule: reset (the 100% reset: all but the data), reset:networks=critic, shrink-perturb."""
@@ -219,6 +227,7 @@ def _check(config: RunConfig) -> None:
     for name in (*counts, "relearn_updates"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
+    _check_backend(config)
     _check_length(config)
     _check_offline(config)
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
@@ -245,6 +254,17 @@ def _check(config: RunConfig) -> None:
             raise UserError(str(error), error.hint) from error
 
 
+def _check_backend(config: RunConfig) -> None:
+    if config.backend not in ("", *antmaze_tasks.BACKENDS):
+        names = " or ".join(antmaze_tasks.BACKENDS)
+        raise UserError(f"unknown backend {config.backend!r}", f"choose {names}")
+    if config.backend and config.task not in antmaze_tasks.TASKS:
+        raise UserError(
+            f"--backend {config.backend}: {config.task} has one simulator only",
+            "leave --backend out; AntMaze tasks have two",
+        )
+
+
 def _check_length(config: RunConfig) -> None:
     """How long a run is, and what it does before its first env step."""
     if config.prime_updates and config.prime_transitions > config.env_steps:
@@ -262,6 +282,11 @@ def _check_length(config: RunConfig) -> None:
 
 def _check_offline(config: RunConfig) -> None:
     """What needs transitions before the first env step, or a first env step."""
+    if config.reward_bias and config.n_step > 1:
+        raise UserError(
+            f"--reward-bias {config.reward_bias:g} is for returns of one step, not {config.n_step}",
+            "leave --n-step or --reward-bias out",
+        )
     share = online_share(config.online_sampling, config.batch_size)
     check_switch(config.at_switch)
     needing = {

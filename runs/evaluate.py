@@ -9,7 +9,8 @@ import torch
 
 from primacy.agents.agent import Agent
 from primacy.envs.lanes import run_episodes
-from primacy.envs.suites import make
+from primacy.runs.config import RunConfig
+from primacy.runs.environment import environment
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
 from primacy.runs.tables import Table
@@ -17,22 +18,29 @@ from primacy.runs.tables import Table
 
 @dataclass(frozen=True)
 class Scores:
-    """Undiscounted returns and lengths in env steps, [S, episodes] each."""
+    """What evaluation episodes came to, [S, episodes] each."""
 
     returns: np.ndarray
+    """Undiscounted."""
     lengths: np.ndarray
+    """Env steps."""
+    successes: np.ndarray
+    """1 or 0, NaN for a task without a notion of success."""
+
+    def success(self, lane: int) -> float | None:
+        """Share of a seed's episodes that succeeded, None for a task without a notion of it."""
+        share = float(self.successes[lane].mean())
+        return None if np.isnan(share) else share
 
 
 class Evaluator:
     """S x E environments that are stepped together, so that one forward pass serves them all."""
 
-    def __init__(
-        self, task: str, action_repeat: int, seeds: tuple[int, ...], episodes: int, device: str
-    ) -> None:
-        self.seeds = seeds
+    def __init__(self, config: RunConfig, episodes: int) -> None:
+        self.seeds = config.seeds
         self.episodes = episodes
-        self.device = device
-        self._task = (task, action_repeat)
+        self.device = config.device
+        self._config = config
         self._envs: list[gymnasium.Env] = []
 
     def evaluate(
@@ -46,7 +54,7 @@ class Evaluator:
         """The episodes of evaluation number `event`; `check` may raise to stop early, `view` is
         what the networks see of observations."""
         if not self._envs:
-            self._envs = [make(*self._task) for _ in range(len(self.seeds) * self.episodes)]
+            self._envs = [environment(self._config) for _ in range(len(self.seeds) * self.episodes)]
         per_episode = [
             randomness.integers("evaluation", event, str(episode))
             for episode in range(self.episodes)
@@ -59,9 +67,9 @@ class Evaluator:
             actions = agent.act_greedily(view(stacked.to(self.device))).cpu()
             return actions.flatten(0, 1).numpy()
 
-        returns, lengths = run_episodes(self._envs, seeds, policy)
+        found = run_episodes(self._envs, seeds, policy)
         shape = (len(self.seeds), self.episodes)
-        return Scores(returns.reshape(shape), lengths.reshape(shape))
+        return Scores(*(values.reshape(shape) for values in found))
 
     def close(self) -> None:
         """Close the environments."""
@@ -78,7 +86,9 @@ def record(
     frame: int,
 ) -> None:
     """One row of evaluations.csv per seed."""
-    for seed, returns, lengths in zip(seeds, scores.returns, scores.lengths, strict=True):
+    for lane, seed in enumerate(seeds):
+        returns, lengths = scores.returns[lane], scores.lengths[lane]
+        success = scores.success(lane)
         table.add(
             seed,
             env_step,
@@ -91,4 +101,5 @@ def record(
             float(returns.max()),
             float(lengths.mean()),
             " ".join(f"{value:.6g}" for value in returns),
+            "" if success is None else success,
         )

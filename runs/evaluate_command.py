@@ -1,7 +1,7 @@
 """`primacy evaluate`: fresh episodes of a trained run, as a table and optionally a video."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from primacy.agents.agent import Agent
-from primacy.envs.suites import make
 from primacy.replay.journal import Journal
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent, set_up_torch
 from primacy.runs.config import RunConfig, read
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.evaluate import Evaluator
 from primacy.runs.observations import View, as_is, view_of
@@ -40,6 +40,8 @@ class EvaluateOptions:
     """Env step of the checkpoint (default: the newest)."""
     video: Path | None = None
     """Write one episode of the first seed to this mp4 file."""
+    backend: str = ""
+    """Simulator of an AntMaze task, as of `primacy train` (default: the run's own)."""
 
 
 def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[Agent, int]:
@@ -59,7 +61,7 @@ def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[Agent, 
             found = checkpoints.read(saved, at)
         except ValueError as error:
             raise UserError(f"checkpoint {at} is damaged ({error})", "use another step") from error
-    env = make(config.task, config.action_repeat)
+    env = environment(config)
     sizes = _size(env.observation_space), _size(env.action_space)
     env.close()
     agent, _ = make_agent(config, Randomness(config.seeds), *sizes)
@@ -88,7 +90,7 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
         raise UserError(
             "video needs the extra `video`", "run: pip install 'primacy[video]'"
         ) from None
-    env = make(config.task, config.action_repeat)
+    env = environment(config)
     seed = Randomness(config.seeds).integers("evaluation", FIRST_EVENT, "video")[0]
     observation, _ = env.reset(seed=seed)
     writer: Any = imageio.get_writer(path, fps=env.metadata["render_fps"], macro_block_size=8)
@@ -104,23 +106,27 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Print the returns of fresh episodes per seed."""
+    """Print the returns of fresh episodes per seed, and how many succeeded where that is known."""
     options = parse(EvaluateOptions, "primacy evaluate", arguments)
     config = read(options.run)
+    if options.backend:
+        config = replace(config, backend=options.backend)
     set_up_torch(config)
     agent, env_step = load_agent(options.run, config, options.at)
-    evaluator = Evaluator(
-        config.task, config.action_repeat, config.seeds, options.episodes, config.device
-    )
+    evaluator = Evaluator(config, options.episodes)
     randomness = Randomness(config.seeds)
     view = _view(options.run, config)
     scores = evaluator.evaluate(agent, randomness, FIRST_EVENT, lambda: None, view)
     evaluator.close()
     title = f"{config.task} at env step {env_step:,}, {options.episodes} episodes a seed"
-    table = Table("seed", "return mean", "std", "min", "max", "length mean", title=title)
-    for seed, returns, lengths in zip(config.seeds, scores.returns, scores.lengths, strict=True):
+    shares = [scores.success(lane) for lane in range(len(config.seeds))]
+    known = ["success"] if None not in shares else []
+    table = Table("seed", *known, "return mean", "std", "min", "max", "length mean", title=title)
+    for lane, seed in enumerate(config.seeds):
+        returns, lengths = scores.returns[lane], scores.lengths[lane]
         figures = (returns.mean(), returns.std(), returns.min(), returns.max(), lengths.mean())
-        table.add_row(str(seed), *(f"{value:.1f}" for value in figures))
+        share = [f"{shares[lane]:.0%}"] if known else []
+        table.add_row(str(seed), *share, *(f"{value:.1f}" for value in figures))
     Console().print(table)
     if options.video is not None:
         record_video(config, agent, view, options.video)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box
 
-from primacy.envs.suites import make
 from primacy.replay.episodes import Episode, episodes
 from primacy.replay.journal import Journal
 from primacy.runs.config import RunConfig, read, to_dict
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import commit, read_json
 from primacy.runs.minari_datasets import KEY, load
@@ -93,7 +93,7 @@ def _write(
                 truncations=episode.truncations,  # pyright: ignore[reportArgumentType]
             )
 
-    env = make(config.task, config.action_repeat)
+    env = environment(config)
     size = journal.layout.observation_size
     try:
         (part / "data").mkdir(parents=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from primacy.envs.suites import make
 from primacy.replay.journal import SEGMENT_STEPS, Journal
 from primacy.replay.layout import Layout
 from primacy.runs.config import SCHEMA, RunConfig, from_dict, sac, to_dict
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
 from primacy.runs.fork import begin, publish
@@ -199,7 +199,7 @@ def _config(
 
 
 def _check_sizes(config: RunConfig, dataset: Dataset, layout: Layout) -> None:
-    env = make(config.task, config.action_repeat)
+    env = environment(config)
     spaces = [env.observation_space.shape or (0,), env.action_space.shape or (0,)]
     env.close()
     ours = Layout(spaces[0][0], spaces[1][0])

@@ -27,6 +27,7 @@ FIXED = (
     "agent",
     "task",
     "action_repeat",
+    "backend",
     "prime_updates",
     "prime_transitions",
     "given_transitions",

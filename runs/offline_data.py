@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from primacy.envs.suites import make
 from primacy.replay.journal import Journal
 from primacy.replay.layout import Layout
 from primacy.replay.offline import load
 from primacy.replay.offline_files import d4rl_file, d4rl_path, sha256
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder, read_json
 from primacy.runs.fork import begin, publish
@@ -90,7 +90,7 @@ def _path(text: str, say: Callable[[str], None]) -> Path:
 
 
 def _layout(config: RunConfig) -> Layout:
-    env = make(config.task, config.action_repeat)
+    env = environment(config)
     sizes = [int(np.prod(s.shape or ())) for s in (env.observation_space, env.action_space)]
     env.close()
     return Layout(*sizes)

@@ -25,12 +25,23 @@ class TrainOptions:
 
 def as_arguments(config: RunConfig) -> list[str]:
     """The options that make `primacy train` run this configuration: what the setting leaves."""
-    default = to_dict(SETTINGS[config.agent](config.task))
-    arguments = ["--agent", config.agent, "--task", config.task]
+    default = SETTINGS[config.agent](config.task)
+    return ["--agent", config.agent, "--task", config.task, *differing(config, default)]
+
+
+def differing(config: RunConfig, default: RunConfig) -> list[str]:
+    """The options that make a configuration of another one of the same agent."""
+    before = to_dict(default)
+    arguments = []
     for name, value in to_dict(config).items():
-        if value != default[name]:
+        if value == before[name]:
+            continue
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(f"--{'' if value else 'no-'}{option}")
+        else:
             values = value if isinstance(value, list) else [value]
-            arguments += [f"--{name.replace('_', '-')}", *map(str, values)]
+            arguments += [f"--{option}", *map(str, values)]
     return arguments
 
 

@@ -18,6 +18,7 @@ PURPOSES = (
     "intervention",
     "evaluation",
     "diagnostics",
+    "data",
 )
 
 

@@ -142,7 +142,8 @@ def _thinned(points: list[Point]) -> list[Point]:
 def _marks(conditions: Sequence[Condition], task: str) -> Iterable[tuple[str, float]]:
     """Where a remedy fired; other events (start, restart, frozen) get no mark."""
     for condition in conditions:
-        remedies = {remedy_name(remedy) for remedy in condition.remedies}
+        at_switch = condition.config("at_switch", task) or ()
+        remedies = {remedy_name(remedy) for remedy in (*condition.remedies, *at_switch)}
         steps = {
             int(step)
             for run in condition.runs[task]

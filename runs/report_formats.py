@@ -12,7 +12,7 @@ import numpy as np
 from primacy.runs.report_labels import metric_name
 from primacy.runs.report_tables import NAMES, Numbers, Row
 
-DECIMALS = {"Tasks": 1, "P-values": 4}
+DECIMALS = {"Tasks": 1, "P-values": 4, "Offline-to-online": 2}
 """Of each table's numbers, where not 3."""
 
 PARTS_SHOWN = {"environment": "environment", "update": "updates", "evaluation": "evaluation"}
@@ -53,6 +53,7 @@ def wide_tables(numbers: Numbers) -> dict[str, list[Row]]:
 def side_tables(numbers: Numbers) -> dict[str, list[Row]]:
     """Tables about networks, cost and what was asked for, heading -> cell."""
     return {
+        "Offline-to-online": list(_offline(numbers.offline_to_online)),
         "Relations": [_relation(row) for row in numbers.relations],
         "Interventions": [_intervention(row) for row in numbers.interventions],
         "Costs": list(_costs(numbers.costs)),
@@ -83,6 +84,26 @@ def _wide(rows: list[Row], first: dict[str, str], extra: dict[str, str] | None =
 def _cell(row: Row, column: str) -> Interval:
     ends = (f"{column}_low", f"{column}_high") if f"{column}_low" in row else ("low", "high")
     return Interval(row[column], *(row[end] for end in ends))
+
+
+OFFLINE = {
+    "score at the switch": "score_at_switch",
+    "drop after it": "initial_drop",
+    "online regret": "regret",
+    "50% by env step": "env_steps_to_50",
+    "90% by env step": "env_steps_to_90",
+    "score at the end": "score_at_end",
+}
+"""Heading -> metric of offline_to_online.csv."""
+
+
+def _offline(rows: list[Row]) -> Iterable[Row]:
+    """A row per task and condition."""
+    for task, condition in dict.fromkeys((row["task"], row["condition"]) for row in rows):
+        own = {r["metric"]: r for r in rows if (r["task"], r["condition"]) == (task, condition)}
+        cells = {heading: _cell(own[metric], "value") for heading, metric in OFFLINE.items()}
+        seeds = max(row["seeds"] for row in own.values())
+        yield {"task": task, "condition": condition, **cells, "seeds": seeds}
 
 
 def _relation(row: Row) -> Row:

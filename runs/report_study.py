@@ -119,7 +119,8 @@ def study(
             cannot be scored as asked, or a normaliser that does not know a task.
     """
     said = list(notes)
-    usable = [kept for run in runs if (kept := _usable(run, said)) is not None]
+    found = _online(runs, said)
+    usable = [kept for run in found if (kept := _usable(run, said)) is not None]
     if not usable:
         raise UserError("no run was evaluated yet", "wait for the first evaluation of a run")
     usable = cut(usable, scoring, said)
@@ -150,6 +151,17 @@ def _varied(runs: Sequence[Run]) -> list[str]:
 def _key(run: Run, names: Sequence[str] | dict[str, None]) -> Key:
     config = effective(run.config)
     return tuple((name, canonical(name, config.get(name))) for name in names)
+
+
+def _online(runs: Sequence[Run], notes: list[str]) -> Sequence[Run]:
+    """The runs without those that end with their offline phase, which would keep the others from
+    being compared any later; all of them, where there are no others. Tells in `notes`."""
+    offline = [run for run in runs if run.form == RUN_FOLDER and run.config.get("env_steps") == 0]
+    if not offline or len(offline) == len(runs):
+        return runs
+    names = ", ".join(f"{run.folder.name} ({run.task})" for run in offline)
+    notes.append(f"Left out, as offline phases that others go on from: {names}.")
+    return [run for run in runs if run not in offline]
 
 
 def _usable(run: Run, notes: list[str]) -> Run | None:

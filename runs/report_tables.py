@@ -16,6 +16,7 @@ from primacy.runs.report_efficiency import (
     unshared,
 )
 from primacy.runs.report_interventions import INTERVENTION_COLUMNS, Change, changes, summary
+from primacy.runs.report_offline import OFFLINE_COLUMNS, offline_online
 from primacy.runs.report_progress import check_progress
 from primacy.runs.report_relations import RELATION_COLUMNS, Relation, relation_rows, relations
 from primacy.runs.report_request import Request
@@ -62,6 +63,7 @@ COLUMNS = {
     "per_task": "task condition mean low high seeds step values last_four_mean last_four_low "
     "last_four_high interval".split(),
     "curves": "task condition env_step gradient_step frame mean low high seeds interval".split(),
+    "offline_to_online": OFFLINE_COLUMNS,
     "interventions": INTERVENTION_COLUMNS,
     "relations": RELATION_COLUMNS,
     "costs": COST_COLUMNS,
@@ -81,6 +83,7 @@ class Numbers:
     thresholds: list[Row]
     per_task: list[Row]
     curves: list[Row]
+    offline_to_online: list[Row]
     interventions: list[Row]
     relations: list[Row]
     costs: list[Row]
@@ -127,6 +130,7 @@ def numbers(
         thresholds=[row for e in study.experiments for row in thresholds(e, request, bootstrap)],
         per_task=[_per_task(e, c, t, bootstrap) for e, c, t in cells],
         curves=[row for e, c, t in cells for row in _curve(e, c, t, bootstrap)],
+        offline_to_online=[r for e in study.experiments for r in offline_online(e, bootstrap)],
         interventions=[r for e in study.experiments for r in summary(e, changed[e.title])],
         relations=[r for e in study.experiments for r in relation_rows(e, related[e.title])],
         costs=[row for e in study.experiments for row in costs(e)],

@@ -3,28 +3,28 @@
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import tyro
 
 from primacy.agents.transitions import Transitions
-from primacy.envs.suites import make
-from primacy.runs import dmc_quadruped
+from primacy.runs import antmaze, dmc_quadruped
 from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig, near
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.progress import duration
 from primacy.runs.randomness import Randomness
 from primacy.runs.sweep import Cell, run_all
 
-STUDIES = {"dmc-quadruped": dmc_quadruped}
+STUDIES = {"dmc-quadruped": dmc_quadruped, "antmaze": antmaze}
 
 SPEED_TEST_SECONDS = 5.0
 COMPILED = 3.0
@@ -36,17 +36,20 @@ class StudyOptions:
     """Run a study's conditions side by side; finished runs are skipped, unfinished ones go on."""
 
     study: tyro.conf.Positional[str]
-    """dmc-quadruped."""
+    """dmc-quadruped or antmaze."""
     out: Path
     """Folder of the run folders TASK/CONDITION."""
     scale: Literal["paper", "cpu", "smoke"] = "cpu"
     """Published sizes; sizes for some hours on a CPU; a trial of a few minutes."""
     tasks: tuple[str, ...] = ()
-    """Other tasks than the study's two."""
+    """Other tasks than the study's own."""
     seeds: tuple[int, ...] = ()
     """Other seeds than the scale's."""
     conditions: tuple[str, ...] = ()
     """Only these conditions, for example rr32 rr32-reset."""
+    offline_data: str = ""
+    """Of antmaze: a data file, {task} standing for the task. Without it data are made first; at
+    paper scale D4RL's own are fetched."""
     jobs: int = 0
     """Runs side by side (0: one per core)."""
     dry_run: bool = False
@@ -65,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.seeds:
         scale = replace(scale, seeds=options.seeds)
     tasks = options.tasks or study.TASKS
-    cells = _chosen([c for task in tasks for c in study.conditions(task, scale)], options)
+    cells = _chosen([c for task in tasks for c in _conditions(task, scale, options)], options)
     for cell in cells:
         print(shlex.join(["primacy", *cell.arguments]))
     print(study.intervals(scale))
@@ -82,14 +85,24 @@ def run(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def _conditions(task: str, scale: Any, options: StudyOptions) -> Iterable[Cell]:
+    if options.study == "antmaze":
+        return antmaze.conditions(task, scale, options.offline_data.replace("{task}", task))
+    if options.offline_data:
+        raise UserError(f"{options.study} uses no offline data", "leave --offline-data out")
+    return STUDIES[options.study].conditions(task, scale)
+
+
 def _chosen(cells: Sequence[Cell], options: StudyOptions) -> list[Cell]:
     """The conditions asked for, with their folders and with what they begin from."""
     names = {cell.name.rpartition("/")[2] for cell in cells}
     for name in options.conditions:
         if name not in names:
             raise UserError(f"unknown condition {name!r}", near(name, sorted(names)))
-    wanted = {c.name for c in cells if c.name.rpartition("/")[2] in options.conditions}
-    needed = wanted | {cell.after for cell in cells if cell.name in wanted}
+    needed = {c.name for c in cells if c.name.rpartition("/")[2] in options.conditions}
+    # What a cell waits for comes before it.
+    for cell in reversed(cells):
+        needed |= {cell.after} if cell.name in needed else set()
     return [
         replace(cell, arguments=_placed(cell, options.out))
         for cell in cells
@@ -98,46 +111,83 @@ def _chosen(cells: Sequence[Cell], options: StudyOptions) -> list[Cell]:
 
 
 def _placed(cell: Cell, out: Path) -> tuple[str, ...]:
-    place = ("--out", str(out / cell.name), "--quiet")
-    return (*(text.format(out=out) for text in cell.arguments), *place)
+    place = ("--out", f"{out / cell.name}{cell.file}", "--quiet")
+    return (*(text.replace("{out}", str(out)) for text in cell.arguments), *place)
 
 
 def cost(cells: Sequence[Cell], jobs: int) -> str:
-    """How long the cells take, from a speed test of their updates and their simulator."""
-    config = cells[0].config
-    update, step = speed(config)
-    steps = sum(cell.config.env_steps * len(cell.config.seeds) for cell in cells)
-    updates = sum(planned_updates(cell.config) for cell in cells)
-    seconds = (updates * update / COMPILED + steps * step) / jobs
+    """How long the cells take, from a speed test of the updates and the simulator of each kind."""
+    kinds: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        kinds.setdefault(_kind(cell.config), []).append(cell)
+    seconds, evaluation, slowest = 0.0, 0.0, 0.0
+    for group in kinds.values():
+        update, step, longest = speed(group[0].config, SPEED_TEST_SECONDS / len(kinds))
+        steps = sum(_steps(cell) for cell in group)
+        episodes = sum(_evaluations(cell) for cell in group)
+        seconds += sum(map(_updates, group)) * update / COMPILED + steps * step
+        evaluation += episodes * longest * step
+        slowest = max(slowest, update)
+    updates, steps = sum(map(_updates, cells)), sum(map(_steps, cells))
+    seeds = max(len(cell.config.seeds) for cell in cells)
     return (
-        f"{len(cells)} runs, {updates:,} gradient steps of {len(config.seeds)} seeds and "
-        f"{steps:,} env steps: about {duration(seconds)} on {jobs} cores with compiled updates "
-        f"(uncompiled {1e3 * update:.1f} ms here), evaluations not counted"
+        f"{len(cells)} runs, {updates:,} gradient steps of {seeds} seeds and "
+        f"{steps:,} env steps: about {duration(seconds / jobs)} on {jobs} cores with compiled "
+        f"updates (uncompiled {1e3 * slowest:.1f} ms here); evaluations at most "
+        f"{duration(evaluation / jobs)} more"
     )
 
 
-def speed(config: RunConfig) -> tuple[float, float]:
-    """Seconds of an uncompiled update of all seeds, and of an env step of one."""
-    env = make(config.task, config.action_repeat)
+def _kind(config: RunConfig) -> Any:
+    """What decides how long an update and an env step take."""
+    names = ("task", "action_repeat", "backend", "batch_size", "algorithm")
+    return (*(getattr(config, name) for name in names), len(config.seeds))
+
+
+def _steps(cell: Cell) -> int:
+    return cell.config.env_steps * len(cell.config.seeds)
+
+
+def _updates(cell: Cell) -> int:
+    """Gradient steps of its own: a fork has the offline ones from its parent."""
+    shared = cell.config.offline_updates if cell.arguments[0] == "fork" else 0
+    return planned_updates(cell.config) - shared
+
+
+def _evaluations(cell: Cell) -> int:
+    """Evaluation episodes."""
+    config = cell.config
+    if not config.eval_every:
+        return 0
+    return (config.env_steps // config.eval_every or 1) * config.eval_episodes * len(config.seeds)
+
+
+def speed(config: RunConfig, test: float) -> tuple[float, float, int]:
+    """Seconds of an uncompiled gradient step of all seeds, and of an env step of one, and the env
+    steps of the longest episode; the test takes about `test` seconds."""
+    env = environment(config)
     env.reset(seed=0)
     begun, count = time.perf_counter(), 0
-    while (spent := time.perf_counter() - begun) < SPEED_TEST_SECONDS / 5:
+    while (spent := time.perf_counter() - begun) < test / 5:
         *_, terminated, truncated, _ = env.step(env.action_space.sample())
         count += 1
         if terminated or truncated:
             env.reset()
     step = spent / count
+    longest = (getattr(env, "episode_frames", None) or 0) // config.action_repeat
     observation, action = env.observation_space.shape, env.action_space.shape
     env.close()
     assert observation is not None
     assert action is not None
-    return _update_seconds(config, int(np.prod(observation)), int(np.prod(action))), step
+    sizes = int(np.prod(observation)), int(np.prod(action))
+    return _update_seconds(config, *sizes, test * 4 / 5), step, longest
 
 
-def _update_seconds(config: RunConfig, observation: int, action: int) -> float:
+def _update_seconds(config: RunConfig, observation: int, action: int, test: float) -> float:
     torch.set_num_threads(1)
     agent, _ = make_agent(config, Randomness(config.seeds), observation, action)
-    shape = (len(config.seeds), config.batch_size)
+    steps = config.algorithm.steps_per_update
+    shape = (len(config.seeds), config.batch_size * steps)
     batch = Transitions(
         torch.randn(*shape, observation),
         torch.rand(*shape, action),
@@ -149,7 +199,7 @@ def _update_seconds(config: RunConfig, observation: int, action: int) -> float:
     noise = agent.draw(source, config.batch_size)[0]
     agent.update(batch, noise)
     begun, count = time.perf_counter(), 0
-    while (spent := time.perf_counter() - begun) < SPEED_TEST_SECONDS * 4 / 5:
+    while (spent := time.perf_counter() - begun) < test:
         agent.update(batch, noise)
         count += 1
-    return spent / count
+    return spent / (count * steps)

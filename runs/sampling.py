@@ -28,7 +28,8 @@ class Sampler:
         Symmetric sampling draws the rows of `given_rows` from the given transitions and the others
         from the online ones; before the first of these, all rows are given ones.
         """
-        replay, given = self.parts.replay, self.parts.config.given_transitions
+        config, replay = self.parts.config, self.parts.replay
+        given = config.given_transitions
         if self.share is None or first is not None or replay.total == given:
             batch = replay.sample(uniforms, first=first, **self._returns)
         else:
@@ -36,5 +37,6 @@ class Sampler:
             batch = replay.sample_split(uniforms, rows, given, **self._returns)
         return batch._replace(
             observation=self.parts.view(batch.observation),
+            reward=config.reward_scale * batch.reward + config.reward_bias,
             next_observation=self.parts.view(batch.next_observation),
         )

@@ -10,13 +10,13 @@ import numpy as np
 
 from primacy.agents.agent import Agent
 from primacy.agents.joint import Joint
-from primacy.envs.suites import make
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.remedies import parse
 from primacy.runs.assembly import Maker, architectures, make_agent, set_up_torch
 from primacy.runs.compilation import compile_update
 from primacy.runs.conduct import train
 from primacy.runs.config import RunConfig, to_dict
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import FREE_FIELDS
 from primacy.runs.randomness import Randomness
@@ -79,7 +79,7 @@ def _joint(configs: Sequence[RunConfig]) -> tuple[Joint, list[tuple[Agent, Chain
     """The stack, and the agent and the chain of each run."""
     first = configs[0]
     set_up_torch(first)
-    env = make(first.task, first.action_repeat)
+    env = environment(first)
     spaces = (env.observation_space.shape, env.action_space.shape)
     env.close()
     sizes = tuple(int(np.prod(shape or ())) for shape in spaces)

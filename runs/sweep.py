@@ -57,6 +57,9 @@ class Cell:
     """The cell that must be finished first."""
     together: tuple[str, ...] = ()
     """Names of the runs, where one process trains several."""
+    file: str = ""
+    """Ending of the file that it makes, where it makes no run folder; such a command is always
+    given, for it alone knows whether the file that is there is the right one."""
 
 
 def parse_axis(text: str) -> tuple[str, list[list[str]]]:
@@ -122,6 +125,8 @@ def _start(cell: Cell, folder: Path) -> _Job:
 
 
 def _finished(cell: Cell, out: Path) -> bool:
+    if cell.file:
+        return False
     names = cell.together or (cell.name,)
     return all(read_status(out / name).get("state") == "finished" for name in names)
 
@@ -157,18 +162,21 @@ def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
     print(f"{len(found)} runs, {len(found) - len(waiting)} already finished, {jobs} at once")
     running: list[_Job] = []
     failed: list[str] = []
+    ended: set[str] = set()
     reported = time.monotonic()
     try:
         while waiting or running:
             failed += _dropped(waiting, failed)
-            ready = [cell for cell in waiting if not cell.after or _ended_well(cell, out)]
+            ready = [c for c in waiting if not c.after or c.after in ended or _ended_well(c, out)]
             for cell in ready[: jobs - len(running)]:
                 waiting.remove(cell)
                 running.append(_start(cell, out / cell.name))
             time.sleep(POLL_SECONDS)
             for job in [job for job in running if job.process.poll() is not None]:
                 running.remove(job)
-                failed += _ended(job, out)
+                wrong = _ended(job, out)
+                failed += wrong
+                ended |= {job.cell.name} - set(wrong)
             if time.monotonic() - reported > REPORT_SECONDS:
                 reported = time.monotonic()
                 for job in running:

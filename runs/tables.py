@@ -10,7 +10,7 @@ from primacy.runs.errors import naming
 
 COLUMNS = {
     "evaluations": "seed env_step gradient_step frame episodes return_mean return_std return_min "
-    "return_max length_mean returns",
+    "return_max length_mean returns success",
     "training": "seed env_step gradient_step metric value",
     "plasticity": "seed env_step gradient_step phase network layer metric value",
     "events": "seed env_step gradient_step event detail",
@@ -25,13 +25,19 @@ def number(value: float) -> str:
 
 
 class Table:
-    """One CSV file, written row by row."""
+    """One CSV file, written row by row.
+
+    A file that an older version began keeps the columns of its header.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.csv"
         self.columns = COLUMNS[name].split()
         if not self.path.exists():
             self.path.write_text(",".join(self.columns) + "\n")
+        with self.path.open() as file:
+            self.header = file.readline()
+        self._kept = frozenset(self.header.strip().split(","))
         self._file = self.path.open("ab")
 
     def add(self, *values: object) -> None:
@@ -39,7 +45,11 @@ class Table:
         if len(values) != len(self.columns):
             raise ValueError(f"{self.path.name} has {len(self.columns)} columns, not {len(values)}")
         line = io.StringIO()
-        texts = [number(v) if isinstance(v, float) else v for v in values]
+        texts = [
+            number(v) if isinstance(v, float) else v
+            for column, v in zip(self.columns, values, strict=True)
+            if column in self._kept
+        ]
         csv.writer(line, lineterminator="\n").writerow(texts)
         with naming(self.path):
             self._file.write(line.getvalue().encode())
@@ -96,7 +106,7 @@ class Tables:
 
     def empty(self) -> None:
         """Cut every file back to its header: a run without a checkpoint starts over."""
-        self.truncate({name: len(",".join(t.columns)) + 1 for name, t in self._all.items()})
+        self.truncate({name: len(t.header) for name, t in self._all.items()})
 
     def close(self) -> None:
         """Flush and close."""

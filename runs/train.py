@@ -47,9 +47,7 @@ class Training:
         self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
         self.learner = Learner(parts)
         self.acting = Acting(parts)
-        self.evaluator = Evaluator(
-            config.task, config.action_repeat, config.seeds, config.eval_episodes, config.device
-        )
+        self.evaluator = Evaluator(config, config.eval_episodes)
         self.diagnostics = Diagnostics(parts, self.tables.plasticity)
         self.totals = {
             "env_steps": config.env_steps,
@@ -103,6 +101,8 @@ class Training:
             seed = config.seeds[episode.lane]
             self._log(seed, "episode_return", float(episode.episode_return))
             self._log(seed, "episode_length", float(episode.length))
+            if episode.success is not None:
+                self._log(seed, "episode_success", float(episode.success))
         before = self.learner.gradient_step
         self._learn()
         if config.eval_every and self.env_step % config.eval_every == 0:

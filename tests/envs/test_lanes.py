@@ -145,9 +145,11 @@ def test_closing_closes_every_environment():
     assert all(env.closed for env in envs)
 
 
-def evaluate(seeds: Sequence[int], **options: int) -> tuple[list[Toy], np.ndarray, np.ndarray]:
+def evaluate(
+    seeds: Sequence[int], longest: int = 30_000
+) -> tuple[list[Toy], np.ndarray, np.ndarray]:
     envs = [Toy() for _ in seeds]
-    returns, lengths = run_episodes(envs, seeds, lambda rows: rows[:, 1:] / 8, **options)
+    returns, lengths, _ = run_episodes(envs, seeds, lambda rows: rows[:, 1:] / 8, longest)
     return envs, returns, lengths
 
 
@@ -170,3 +172,18 @@ def test_an_episode_does_not_depend_on_those_beside_it():
 def test_an_episode_without_end_is_cut():
     _, _, lengths = evaluate((4, 0, 7), longest=2)
     assert lengths.tolist() == [2, 1, 2]
+
+
+class Even(Toy):
+    """Succeeds at the last step of the episodes of even seeds; before it, that of the odd ones."""
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, _ = super().step(action)
+        success = terminated or not (terminated or truncated or self.seeds[-1] % 2 == 0)
+        return observation, reward, terminated, truncated, {"success": success}
+
+
+def test_a_success_is_what_the_last_step_says():
+    envs = [Even(), Toy(), Even(), Even()]
+    *_, successes = run_episodes(envs, (4, 0, 7, 8), lambda rows: rows[:, 1:] / 8)
+    np.testing.assert_array_equal(successes, [1.0, np.nan, 0.0, 1.0])

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from primacy.agents.iql import IQLConfig
 from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.sac import SACConfig
+from primacy.envs import antmaze, antmaze_tasks
 from primacy.runs.config import SETTINGS, RunConfig, from_dict, iql, rlpd, sac, sr_sac, to_dict
+from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
+from primacy.runs.options import parse_train
 
 
 def test_the_studys_values():
@@ -136,3 +139,22 @@ def test_an_agents_values_are_refused(config, fields, agent, word):
 def test_a_cosine_as_long_as_the_run_is_taken():
     cosine = IQLConfig(actor_schedule="cosine", schedule_steps=10**6)
     assert replace(iql("x"), algorithm=cosine).algorithm == cosine
+
+
+def test_backends_are_those_of_antmaze():
+    assert set(antmaze_tasks.BACKENDS) == set(antmaze.BACKENDS)
+    made = environment(replace(sac("antmaze-umaze-v2"), backend="mujoco"))
+    assert isinstance(made.unwrapped, antmaze.AntMaze)
+
+
+@pytest.mark.parametrize(
+    ("task", "backend", "what", "hint"),
+    [
+        ("antmaze-umaze-v2", "mujoco_py", "unknown backend 'mujoco_py'", "mujoco or d4rl"),
+        ("walker-walk", "d4rl", "walker-walk has one simulator", "leave --backend out"),
+    ],
+)
+def test_other_backends_are_refused(task: str, backend: str, what: str, hint: str):
+    with pytest.raises(UserError, match=what) as caught:
+        parse_train(["--task", task, "--backend", backend, "--out", "x"])
+    assert hint in caught.value.hint

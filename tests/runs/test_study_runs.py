@@ -1,4 +1,4 @@
-"""The study's conditions as commands: what they say is what they run."""
+"""The studies' conditions as commands: what they say is what they run."""
 
 import pytest
 

@@ -40,6 +40,7 @@ def write_run(
     *,
     state: str = "finished",
     mean_q: Returns | None = None,
+    episodes: Iterable[tuple[int, int, float]] = (),
     diagnostics: Iterable[tuple[Any, ...]] = (),
     resets: Sequence[int] = (),
     events: Iterable[tuple[int, int, str]] = (),
@@ -51,6 +52,7 @@ def write_run(
     Args:
         steps: env step of each evaluation, the same for all seeds (a shorter list of returns stops
             early).
+        episodes: (seed, env_step, success) of finished training episodes.
         mean_q: seed -> mean Q at each of `steps`, written to training.csv.
         diagnostics: (seed, env_step, network, layer, metric, value) rows.
         resets: env steps at which the first remedy fired.
@@ -72,18 +74,21 @@ def write_run(
     write_csv(
         folder / "evaluations.csv",
         (
-            (s, t, t * 4, t * repeat, 3, r, 1.5, r - 1, r + 1, 250, f"{r - 1} {r} {r + 1}")
+            (s, t, t * 4, t * repeat, 3, r, 1.5, r - 1, r + 1, 250, f"{r - 1} {r} {r + 1}", "")
             for s, values in returns.items()
             for t, r in zip(steps, values, strict=False)
         ),
     )
     write_csv(
         folder / "training.csv",
-        (
-            (s, t, t * 4, "mean_q", q)
-            for s, values in (mean_q or {}).items()
-            for t, q in zip(steps, values, strict=False)
-        ),
+        [
+            *(
+                (s, t, t * 4, "mean_q", q)
+                for s, values in (mean_q or {}).items()
+                for t, q in zip(steps, values, strict=False)
+            ),
+            *((s, t, t * 4, "episode_success", success) for s, t, success in episodes),
+        ],
     )
     write_csv(
         folder / "plasticity.csv",
