@@ -223,7 +223,13 @@ def _check(config: RunConfig) -> None:
             raise UserError(
                 f"--{name.replace('_', '-')} must be at least 1", "give a larger number"
             )
-    for name in ("prime_updates", "eval_every", "diagnose_every", "given_transitions", "relearn_updates"):
+    for name in (
+        "prime_updates",
+        "eval_every",
+        "diagnose_every",
+        "given_transitions",
+        "relearn_updates",
+    ):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
     _check_backend(config)

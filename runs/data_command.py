@@ -107,6 +107,12 @@ def data(arguments: Sequence[str]) -> int:
     code = trained(folder, config, options.quiet)
     if code:
         return code
-    generate(recipe, controller(folder, config, demanded=not options.any_controller), cloning, options.out, say)
+    generate(
+        recipe,
+        controller(folder, config, demanded=not options.any_controller),
+        cloning,
+        options.out,
+        say,
+    )
     say(str(options.out))
     return 0
