@@ -10,8 +10,8 @@ from primacy.replay.buffer import Replay
 from primacy.replay.layout import Layout
 from primacy.runs import run_command
 from primacy.runs.antmaze import SCALES, conditions, during
-from primacy.runs.data_command import DataOptions, check
 from primacy.runs.arguments import parse
+from primacy.runs.data_command import DataOptions, check
 from primacy.runs.errors import UserError
 from primacy.runs.fork import FIXED
 from primacy.runs.observations import as_is
