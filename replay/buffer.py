@@ -167,8 +167,9 @@ class Replay:
         """The transitions of ages int64 [S, ..., B], each with its window of n_step steps.
 
         A window ends early where the episode terminates or is truncated, and at the age `newest`
-        (default: the newest held; a tensor [B, 1] for each row its own). It bootstraps from its own last step, by discount**k after k
-        steps; after termination by 0 (Sutton and Barto 2018, equation 7.1).
+        (default: the newest held; a tensor [B, 1] for each row its own). It bootstraps from its own
+        last step, by discount**k after k steps; after termination by 0 (Sutton and Barto 2018,
+        equation 7.1).
         """
         if n_step < 1:
             raise ValueError(f"n_step must be at least 1, not {n_step}")

@@ -84,7 +84,7 @@ class RunConfig:
     offline_updates: int = 0
     """Gradient steps on the given transitions before the first env step."""
     reward_scale: float = 1.0
-    """Rewards that are learned from are reward_scale * reward + reward_bias; replay keeps them raw."""
+    """Learning sees reward_scale * reward + reward_bias; replay keeps rewards raw."""
     reward_bias: float = 0.0
     """Added to every reward that is learned from (IQL and RLPD on AntMaze: -1)."""
     at_switch: tuple[str, ...] = ()
@@ -223,17 +223,13 @@ def _check(config: RunConfig) -> None:
             raise UserError(
                 f"--{name.replace('_', '-')} must be at least 1", "give a larger number"
             )
-    for name in (
-        "prime_updates",
-        "eval_every",
-        "diagnose_every",
-        "given_transitions",
-        "relearn_updates",
-    ):
+    counts = ("prime_updates", "eval_every", "diagnose_every", "given_transitions")
+    for name in (*counts, "relearn_updates"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
     _check_backend(config)
     _check_length(config)
+    _check_offline(config)
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
         raise UserError(
             f"--keep-checkpoints {config.keep_checkpoints}: not understood",
@@ -287,6 +283,10 @@ def _check_length(config: RunConfig) -> None:
             f"--reward-bias {config.reward_bias:g} is for returns of one step, not {config.n_step}",
             "leave --n-step or --reward-bias out",
         )
+
+
+def _check_offline(config: RunConfig) -> None:
+    """What needs transitions before the first env step, or a first env step."""
     share = online_share(config.online_sampling, config.batch_size)
     check_switch(config.at_switch)
     needing = {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from primacy.runs.philox import unit, words
+from primacy.runs.shares import given_rows, online_share
 
 CHUNK = 1 << 21
 """Draws counted at a time."""
@@ -35,6 +36,9 @@ class Schedule:
     prime_transitions: int = 0
     steps_per_update: int = 1
     """Gradient steps whose transitions are drawn at once: RLPD's critic steps."""
+    relearn_updates: int = 0
+    share: Fraction | None = None
+    """Of given transitions in a batch, by symmetric sampling; None: drawn from all alike."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Schedule":
@@ -49,6 +53,8 @@ class Schedule:
             config["prime_updates"],
             config["prime_transitions"],
             config.get("critic_steps", 1),
+            config.get("relearn_updates", 0),
+            online_share(config.get("online_sampling", "append"), config["batch_size"]),
         )
 
     def updates_until(self, env_steps: np.ndarray) -> np.ndarray:
@@ -77,9 +83,12 @@ class Draws(NamedTuple):
     updates: np.ndarray
     """Updates of each block."""
     oldest: np.ndarray
-    """Number of the oldest transition drawn from, counted from 0 in order of arrival."""
+    """Number of the oldest transition drawn from, counted from 0 in order of arrival, by side:
+    int64 [N, 2], of the rows that symmetric sampling draws online and of those it does not."""
     held: np.ndarray
-    """Transitions drawn from, each equally likely."""
+    """Transitions drawn from, each equally likely, by side: int64 [N, 2]."""
+    side: np.ndarray
+    """Side of each row of an update, int64 [batch size]; all 0 without symmetric sampling."""
 
     @property
     def total(self) -> int:
@@ -102,17 +111,29 @@ def _draws(span: Span, first: int, offline: bool) -> Draws:
     updates = schedule.updates_until(steps) - schedule.updates_until(steps - 1)
     total = schedule.given + steps
     count = np.minimum(total, schedule.capacity)
-    parts = np.stack((updates, total - count, count), axis=1)
+    alike = np.stack((total - count, count), axis=1)
+    sides = [alike, alike]
+    if schedule.share is not None:
+        sides[0] = np.stack((np.full_like(steps, schedule.given), steps), axis=1)
+        sides[1] = np.broadcast_to([0, schedule.given], alike.shape)
+    parts = np.concatenate((updates[:, None], *sides), axis=1)
     each = schedule.steps_per_update
     if schedule.prime_updates and start < schedule.prime_transitions <= stop:
-        row = [schedule.prime_updates // each, 0, schedule.prime_transitions]
+        held = [0, schedule.prime_transitions]
+        row = [schedule.prime_updates // each, *held, *held]
         parts = np.insert(parts, schedule.prime_transitions - start - 1, row, axis=0)
-    if offline and schedule.offline_updates:
+    before = schedule.offline_updates * offline + schedule.relearn_updates * (start == 0)
+    if before:
         held = min(schedule.given, schedule.capacity)
-        row = [schedule.offline_updates // each, schedule.given - held, held]
+        row = [before // each, *[schedule.given - held, held] * 2]
         parts = np.insert(parts, 0, row, axis=0)
-    updates, oldest, count = parts[parts[:, 0] > 0].T
-    return Draws(first, schedule.batch_size * each, each, updates, oldest, count)
+    size = schedule.batch_size * each
+    side = np.zeros(size, dtype=np.int64)
+    if schedule.share is not None:
+        side += given_rows(schedule.share, size)
+    updates, *sides = parts[parts[:, 0] > 0].T
+    oldest, held = np.stack(sides[0::2], axis=1), np.stack(sides[1::2], axis=1)
+    return Draws(first, size, each, updates, oldest, held, side)
 
 
 def until(draws: Sequence[Draws], gradient_steps: int) -> list[Draws]:
@@ -133,9 +154,11 @@ def expected(draws: Sequence[Draws], transitions: int) -> np.ndarray:
     """
     change = np.zeros(transitions + 1)
     for part in draws:
-        weight = part.updates * part.batch_size / part.held
-        change += np.bincount(part.oldest, weight, transitions + 1)
-        change -= np.bincount(part.oldest + part.held, weight, transitions + 1)
+        for side, drawn in enumerate(np.bincount(part.side, minlength=2)):
+            oldest, held = part.oldest[:, side], part.held[:, side]
+            weight = part.updates * drawn / held
+            change += np.bincount(oldest, weight, transitions + 1)
+            change -= np.bincount(oldest + held, weight, transitions + 1)
     # What has left replay keeps its sum to rounding; what was never drawn from has none.
     return np.maximum(np.cumsum(change)[:-1], 0.0)
 
@@ -159,8 +182,8 @@ def _numbers(part: Draws, seed: int) -> Iterator[np.ndarray]:
         block = np.searchsorted(ends, steps, side="right")
         drawn = words(seed, "replay", "batch", first + start, len(steps), part.batch_size)
         # As replay/buffer.py does it: float64 times count, cut to a whole number.
-        ages = (unit(drawn) * part.held[block, None]).astype(np.int64)
-        yield (ages + part.oldest[block, None]).ravel()
+        ages = (unit(drawn) * part.held[block][:, part.side]).astype(np.int64)
+        yield (ages + part.oldest[block][:, part.side]).ravel()
 
 
 class Row(NamedTuple):

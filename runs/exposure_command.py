@@ -3,7 +3,7 @@
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,9 +126,18 @@ def _spans(run: Path, document: dict[str, Any], stop: int, notes: list[str]) -> 
         before = _spans(parent, read_json(parent / "config.json"), at, notes)
     else:
         before = [Span(own, 0, at)]
-        _demand_equal(run, fork["at"], history([Span(own, 0, fork["at"])])[0].total, parent)
+        shared = [Span(_unswitched(own, fork["at"]), 0, fork["at"])]
+        _demand_equal(run, fork["at"], history(shared)[0].total, parent)
         notes.append(f"note: {parent} is gone; it is taken to have had the settings of {run}")
+    if fork["at"] == 0:  # The switch is the fork's own.
+        before = [span._replace(schedule=_unswitched(span.schedule, 0)) for span in before]
+        return [*before, Span(own, 0, stop)]
     return [*before, Span(own, at, stop)] if stop > at else before
+
+
+def _unswitched(schedule: Schedule, at: int) -> Schedule:
+    """A schedule as it was at env step `at`: the switch comes after env step 0."""
+    return schedule if at else replace(schedule, relearn_updates=0)
 
 
 def _demand_equal(run: Path, at: int, steps: int, parent: Path) -> None:

@@ -1,4 +1,4 @@
-"""What networks see of observations: these themselves, or standardised by a run's given transitions.
+"""What networks see of observations: these, or these standardised by a run's given transitions.
 
 Replay and journal hold raw observations; the statistics are a function of the journal, so no
 checkpoint needs them.

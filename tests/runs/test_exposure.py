@@ -14,6 +14,7 @@ from primacy.runs import cli
 from primacy.runs.exposure import Draws, Schedule, Span, counted, edges, expected, history, until
 from primacy.runs.exposure_command import read_history
 from primacy.runs.randomness import Randomness
+from primacy.tests.support import offline_runs
 from primacy.tests.support.small_runs import SMALL
 
 PLAIN = Schedule(Fraction(1), 1, 1, 10**6)
@@ -215,6 +216,27 @@ def test_a_primed_run_its_fork_and_its_transplant(tmp_path: Path, drawn: list[np
     )
     assert "-89" in printed
     assert "exposure.csv" in printed
+
+
+def test_symmetric_sampling_and_a_switch_that_a_fork_has(tmp_path: Path, drawn: list[np.ndarray]):
+    data, parent, fork = (tmp_path / name for name in ("data.npz", "run", "fork"))
+    offline_runs.write(data)
+    quiet = ("--diagnose-every", "0", "--eval-every", "0", "--n-step", "2")
+    switched = ("--relearn-updates", "7", "--online-sampling", "symmetric:0.25")
+    offline_runs.train(data, parent, *quiet, "--env-steps", "0")
+    options = (*switched, "--env-steps", "40", "--quiet", "--out", str(fork))
+    run("fork", str(parent), "--at", "0", *options)
+    draws, found = again(fork)
+    assert np.array_equal(found, brute_force(drawn, 98))
+    assert sum(part.total for part in draws) == 12 + 7 + 36
+    assert np.abs(found.mean(0) - expected(draws, 98)).max() < 6 * np.sqrt(found.max())
+    assert found[0, 58:].sum() == 36 * 12
+    parent.rename(tmp_path / "gone")
+    assert np.array_equal(again(fork)[1], brute_force(drawn, 98))
+    drawn.clear()
+    whole = tmp_path / "whole"
+    offline_runs.train(data, whole, *quiet, *switched, "--env-steps", "40")
+    assert np.array_equal(again(whole)[1], found)
 
 
 def test_updates_of_several_gradient_steps(tmp_path: Path, drawn: list[np.ndarray]):
