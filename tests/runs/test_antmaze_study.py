@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from primacy.agents.iql import IQLConfig
+from primacy.agents.rlpd import RLPDConfig
 from primacy.envs.antmaze_tasks import TASKS
 from primacy.replay.buffer import Replay
 from primacy.replay.layout import Layout
@@ -85,10 +87,12 @@ def test_the_paper_scale_is_the_papers():
     found = cells("paper")
     iql, rlpd = found["A-iql-ft"].config, found["B-rlpd"].config
     assert (iql.env_steps, iql.offline_updates, iql.batch_size) == (1_000_000, 1_000_000, 256)
+    assert isinstance(iql.algorithm, IQLConfig)
     assert (iql.algorithm.expectile, iql.algorithm.temperature) == (0.9, 10.0)
     assert (iql.algorithm.actor_schedule, iql.replay_ratio) == ("constant", "1")
     assert (rlpd.env_steps, rlpd.start_steps, rlpd.replay_ratio) == (300_000, 5_000, "20")
     agent = rlpd.algorithm
+    assert isinstance(agent, RLPDConfig)
     assert (agent.critics, agent.subset, agent.critic_steps) == (10, 1, 20)
     assert (agent.entropy_backup, agent.hidden_sizes) == (False, (256, 256, 256))
     assert {c.config.offline_data for c in found.values()} == {f"d4rl:{TASK}"}
