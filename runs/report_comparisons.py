@@ -16,7 +16,7 @@ class Comparison(NamedTuple):
     a: Condition
     b: Condition
     change: str
-    """remedies, priming, replay_ratio, fork or baseline."""
+    """remedies, priming, replay_ratio, fork, baseline, or one of `SWITCHES`."""
 
     @property
     def paired(self) -> bool:
@@ -65,6 +65,8 @@ def _forked(a: Sequence[Run], b: Sequence[Run]) -> bool:
 
 def _change(experiment: Experiment, a: Condition, b: Condition) -> str:
     """In what alone `a` differs from its reference `b`, or an empty string."""
+    if switched := _switched(a, b):
+        return switched
     if a.settings.get("origin") and not b.settings.get("origin"):
         forked = Comparison(experiment, a, b, "fork")
         return "fork" if set(a.curves) & set(b.curves) and forked.paired else ""
@@ -82,6 +84,25 @@ def _change(experiment: Experiment, a: Condition, b: Condition) -> str:
     ]
     ends = (min(ratios), max(ratios))
     return "replay_ratio" if (replay_ratio(b), replay_ratio(a)) == ends else ""
+
+
+SWITCHES = {
+    ((True, True), (True, False)): "at_switch",
+    ((True, False), (False, False)): "offline",
+    ((True, True), (False, False)): "afresh",
+}
+"""Whether each side has offline updates, and something done to it where they end -> the change."""
+
+FOLLOWS = ("offline_updates", "at_switch", "warmup_policy", "origin")
+"""Settings that follow from an offline phase and its end."""
+
+
+def _switched(a: Condition, b: Condition) -> str:
+    """What the offline phase and its end make of two conditions that are else the same."""
+    if a.without(*FOLLOWS) != b.without(*FOLLOWS):
+        return ""
+    sides = [(bool(c.config("offline_updates")), bool(c.config("at_switch"))) for c in (a, b)]
+    return SWITCHES.get((sides[0], sides[1]), "")
 
 
 def replay_ratio(condition: Condition) -> float:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from primacy.runs.report_comparisons import Comparison, replay_ratio
+from primacy.runs.report_comparisons import SWITCHES, Comparison, replay_ratio
 from primacy.runs.report_diagnostics import value_cap, value_peak
 from primacy.runs.report_formats import shown
 from primacy.runs.report_labels import plain, remedy_names, varied
@@ -90,7 +90,7 @@ def _at(step: str) -> str:
 
 def _context(pair: Comparison) -> Iterable[str]:
     """What both sides have and others of the experiment do not."""
-    if pair.change in ("baseline", "fork"):
+    if pair.change in ("baseline", "fork", *SWITCHES.values()):
         return
     for name in varied([condition.settings for condition in pair.experiment.conditions]):
         value = pair.b.settings[name]
@@ -118,6 +118,9 @@ CHANGES: dict[str, Callable[[Condition, Condition], str]] = {
         f"raising the replay ratio from {b.config('replay_ratio')} to {a.config('replay_ratio')}"
     ),
     "fork": lambda a, b: f"going on as {a.label} instead of {b.label}",
+    "at_switch": lambda a, b: f"{remedy_names(a.config('at_switch'))} at the switch ({a.label})",
+    "offline": lambda a, b: f"pre-training ({a.label} instead of {b.label})",
+    "afresh": lambda a, b: f"{a.label} instead of {b.label}",
     "baseline": lambda a, b: f"{a.label} instead of {b.label}",
 }
 

@@ -23,7 +23,8 @@ class Sampler:
         }
 
     def draw(self, uniforms: Tensor, first: int | None = None) -> Batch:
-        """The transitions of uniforms float64 [S, B]; with `first`, of those that came first alone.
+        """The transitions of uniforms float64 [S, B], rewards scaled and shifted; with `first`, of
+        those that came first alone.
 
         Symmetric sampling draws the rows of `given_rows` from the given transitions and the others
         from the online ones; before the first of these, all rows are given ones.

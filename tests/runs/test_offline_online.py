@@ -7,9 +7,11 @@ import pytest
 
 from primacy.runs.offline_online import at_switch, first_reached, initial_drop, regret
 from primacy.runs.report import ReportOptions, make
+from primacy.runs.report_comparisons import compare
 from primacy.runs.report_page import html, report_markdown
 from primacy.runs.report_study import study
 from primacy.runs.report_tables import numbers
+from primacy.runs.report_words import findings
 from primacy.runs.results import read_runs
 from primacy.runs.statistics import Bootstrap
 from primacy.tests.support.report_runs import write_run
@@ -76,14 +78,43 @@ def test_the_report_has_them_and_leaves_the_offline_phase_out(tmp_path):
         assert math.isnan(rows["F", metric]["value"])
 
 
+def test_pre_training_and_the_reset_at_the_switch_are_compared(tmp_path):
+    phase = tmp_path / "offline"
+    common = {"task": "antmaze-umaze-v2", "at_switch": [], "warmup_policy": "random"}
+    origin = {"fork": {"parent": str(phase.resolve()), "at": 0, "seeds": [0, 1, 2]}}
+    tuned = {"offline_updates": 10, "origin": origin}
+    levels = {"B": 0.5, "D": 0.6, "E": 0.7, "H": 0.8}
+    for label, own in {
+        "B": {"offline_updates": 0},
+        "D": {**tuned, "warmup_policy": "agent"},
+        "E": {**tuned, "at_switch": ["reset"]},
+        "H": {**tuned, "warmup_policy": "agent", "remedies": ["reset:every=9"]},
+    }.items():
+        returns = {s: [levels[label] + 0.01 * s] * 2 for s in range(3)}
+        write_run(tmp_path / label, returns, [100, 200], label=label, **{**common, **own})
+    found = study(read_runs([tmp_path]))
+    pairs = {(p.a.label, p.b.label): (p.change, p.paired) for p in compare(found)}
+    assert pairs == {
+        ("E", "D"): ("at_switch", True),
+        ("D", "B"): ("offline", False),
+        ("E", "B"): ("afresh", False),
+        ("H", "D"): ("remedies", True),
+    }
+    said = " ".join(findings(numbers(found, HOW))[0])
+    assert "reset at the switch (E) raises" in said
+    assert "pre-training (D instead of B)" in said
+
+
 def test_offline_phases_alone_are_reported(tmp_path):
     found = study(read_runs([runs(tmp_path) / "o"]))
     assert [c.label for c in found.conditions] == ["o"]
 
 
-def test_pages_have_the_table_only_where_there_is_an_offline_phase(tmp_path):
+@pytest.mark.parametrize(
+    "page", [report_markdown, pytest.param(html, marks=pytest.mark.slow)], ids=["text", "html"]
+)
+def test_pages_have_the_table_only_where_there_is_an_offline_phase(tmp_path, page):
     folder = runs(tmp_path / "runs")
     for place, there in ((folder, True), (folder / "F", False)):
-        report = make(ReportOptions((place,), tmp_path, resamples=100))
-        assert ("From offline to online" in html(report)) is there
-        assert ("Offline-to-online" in report_markdown(report)) is there
+        found = page(make(ReportOptions((place,), tmp_path, resamples=100)))
+        assert ("online regret" in found) is there

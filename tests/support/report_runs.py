@@ -79,17 +79,10 @@ def write_run(
             for t, r in zip(steps, values, strict=False)
         ),
     )
-    write_csv(
-        folder / "training.csv",
-        [
-            *(
-                (s, t, t * 4, "mean_q", q)
-                for s, values in (mean_q or {}).items()
-                for t, q in zip(steps, values, strict=False)
-            ),
-            *((s, t, t * 4, "episode_success", success) for s, t, success in episodes),
-        ],
-    )
+    training = [(s, t, t * 4, "episode_success", success) for s, t, success in episodes]
+    for s, values in (mean_q or {}).items():
+        training += [(s, t, t * 4, "mean_q", q) for t, q in zip(steps, values, strict=False)]
+    write_csv(folder / "training.csv", training)
     write_csv(
         folder / "plasticity.csv",
         ((s, t, t * 4, "interval", *rest) for s, t, *rest in diagnostics),
