@@ -162,7 +162,7 @@ def check_evaluation(config, agent: Agent, look, out: Path) -> None:
         def act_greedily(self, observation: torch.Tensor) -> torch.Tensor:
             return agent.act_greedily(look(observation))
 
-    evaluator = Evaluator(config.task, config.action_repeat, config.seeds, 1, "cpu")
+    evaluator = Evaluator(config, 1)
     hand: Agent = Looking()  # pyright: ignore
     scores = evaluator.evaluate(hand, Randomness(config.seeds), 0, lambda: None)
     evaluator.close()
