@@ -1,11 +1,12 @@
 """The whole update as one compiled graph."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 SELF = "L['self']"
 """How the compiler calls whatever hangs on the agent itself."""
@@ -15,7 +16,7 @@ def _guards_of_arguments(guards: Sequence[Any]) -> list[bool]:
     return [SELF not in guard.name for guard in guards]
 
 
-def whole_graph(update: Callable[P, None], device: torch.device) -> Callable[P, None]:
+def whole_graph(update: Callable[P, R], device: torch.device) -> Callable[P, R]:
     """Compile an agent's bound method `update` as one graph for arguments of one shape.
 
     Only the arguments are checked again at each call. Everything that hangs on the agent is fixed

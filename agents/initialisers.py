@@ -16,7 +16,9 @@ def _stacked(draws: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.stack(draws), dtype=np.float32))
 
 
-def orthogonal(generators: Generators, shape: tuple[int, ...], gain: float) -> Tensor:
+def orthogonal(
+    generators: Generators, shape: tuple[int, ...], gain: float, window: int = 1
+) -> Tensor:
     """Orthogonal matrices [S, *shape], shape (..., in, out), scaled by `gain` (Saxe et al. 2014;
     jaxrl's default_init).
 
@@ -35,10 +37,40 @@ def orthogonal(generators: Generators, shape: tuple[int, ...], gain: float) -> T
     return _stacked(draws)
 
 
-def xavier_uniform(generators: Generators, shape: tuple[int, ...], gain: float) -> Tensor:
-    """Uniform on +-gain * sqrt(6 / (in + out)), [S, *shape] (Glorot and Bengio 2010)."""
-    bound = gain * sqrt(6.0 / (shape[-2] + shape[-1]))
+def xavier_uniform(
+    generators: Generators, shape: tuple[int, ...], gain: float, window: int = 1
+) -> Tensor:
+    """Uniform on +-gain * sqrt(6 / (in + out)), [S, *shape] (Glorot and Bengio 2010).
+
+    `window` is the number of positions of a convolution's kernel: its rows count them already, its
+    columns do not.
+    """
+    bound = gain * sqrt(6.0 / (shape[-2] + shape[-1] * window))
+    return uniform(generators, shape, bound)
+
+
+def kaiming_uniform(
+    generators: Generators, shape: tuple[int, ...], gain: float, window: int = 1
+) -> Tensor:
+    """Uniform on +-gain * sqrt(3 / in), [S, *shape] (He et al. 2015; gain sqrt 2 for ReLU)."""
+    return uniform(generators, shape, gain * sqrt(3.0 / shape[-2]))
+
+
+def fan_in_uniform(
+    generators: Generators, shape: tuple[int, ...], gain: float, window: int = 1
+) -> Tensor:
+    """Uniform on +-1 / sqrt(in) whatever the gain, [S, *shape] (PyTorch's default)."""
+    return uniform(generators, shape, shape[-2] ** -0.5)
+
+
+def uniform(generators: Generators, shape: tuple[int, ...], bound: float) -> Tensor:
+    """Uniform on +-bound, [S, *shape]."""
     return _stacked([generator.uniform(-bound, bound, shape) for generator in generators])
 
 
-INITIALISERS = {"orthogonal": orthogonal, "xavier_uniform": xavier_uniform}
+INITIALISERS = {
+    "orthogonal": orthogonal,
+    "xavier_uniform": xavier_uniform,
+    "kaiming_uniform": kaiming_uniform,
+    "fan_in_uniform": fan_in_uniform,
+}

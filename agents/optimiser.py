@@ -27,6 +27,15 @@ class Adam:
     """Decay of the mean of their squares, per step."""
     epsilon: float = 1e-8
     """Added to the root of the second moment."""
+    weight_decay: float = 0.0
+    """Decoupled decay per unit of step size, of weights alone (AdamW, Loshchilov and Hutter
+    2019)."""
+
+    def decay(self, name: str, value: Tensor, learning_rate: float | Tensor) -> Tensor:
+        """The value that a step starts from: biases, norms and noise scales do not decay."""
+        if self.weight_decay == 0.0 or not name.endswith(".weight"):
+            return value
+        return value * (1.0 - learning_rate * self.weight_decay)
 
     def initialise(
         self, parameters: Mapping[str, Tensor], elementwise: bool = False

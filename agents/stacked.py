@@ -3,7 +3,7 @@ optimiser for each, seeds that are frozen, metrics, and what a checkpoint holds.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from primacy.plasticity.chain import Chain
 from primacy.plasticity.contract import Layer, Moments, PlasticNetwork
 
 P = ParamSpec("P")
+R = TypeVar("R")
 Gradients = dict[str, Tensor]
 Figures = dict[str, Tensor]
 Loss = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor]]
@@ -99,7 +100,7 @@ class StackedAgent:
 
     # Learning
 
-    def _graph(self, step: Callable[P, None]) -> Callable[P, None]:
+    def _graph(self, step: Callable[P, R]) -> Callable[P, R]:
         self._compiled = True
         return whole_graph(step, self.device)
 
@@ -139,6 +140,7 @@ class StackedAgent:
             parameters.items(), moments, corrections, rates, strict=True
         ):
             start = self._remedies.before_step(network, key, value, rate)
+            start = optimiser.decay(key, start, rate)
             optimiser.step(value, gradients[key], moment, factors, start, self.alive, rate)
         self._remedies.after_step(network)
 

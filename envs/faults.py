@@ -31,3 +31,7 @@ class RenderFault(Fault):
 
 class Unsupported(Fault, RuntimeError):
     """A package that a task needs is missing, or is not of a version that will do."""
+
+
+class RomFault(Fault):
+    """A game file is missing, or is not the game that it should be."""

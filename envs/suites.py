@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 
-from primacy.envs import antmaze_tasks
+from primacy.envs import antmaze_tasks, atari_games
 from primacy.envs.faults import UnknownTask
 
 
@@ -16,20 +16,26 @@ def _dmc_tasks() -> tuple[str, ...]:
     return dmc.tasks()
 
 
-def _dmc(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
+def _dmc(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     from primacy.envs.dmc import DMC
 
     domain, _, name = task.partition("-")
     return DMC(domain, name, action_repeat, **options)
 
 
-def _antmaze(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
+def _antmaze(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     from primacy.envs.antmaze import AntMaze
 
     return AntMaze(task, action_repeat, **options)
 
 
-def _directional(task: str, action_repeat: int, **options: Any) -> gymnasium.Env:
+def _atari(task: str, action_repeat: int = 4, **options: Any) -> gymnasium.Env:
+    from primacy.envs.atari import Atari
+
+    return Atari(task, action_repeat, **options)
+
+
+def _directional(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     from primacy.envs.ant_directional import DirectionalAnt
 
     return DirectionalAnt(action_repeat, **options)
@@ -39,6 +45,7 @@ Tasks = Callable[[], tuple[str, ...]]
 # Those whose names cost nothing to know come first.
 SUITES: dict[str, tuple[Tasks, Callable[..., gymnasium.Env]]] = {
     "antmaze": (lambda: tuple(antmaze_tasks.TASKS), _antmaze),
+    "atari": (lambda: tuple(atari_games.TASKS), _atari),
     "ant": (lambda: ("ant-directional",), _directional),
     "dmc": (_dmc_tasks, _dmc),
 }
@@ -46,18 +53,22 @@ SUITES: dict[str, tuple[Tasks, Callable[..., gymnasium.Env]]] = {
 
 
 def tasks() -> tuple[str, ...]:
-    """Every task name: "domain-task" for the DeepMind Control suite, D4RL's for AntMaze."""
+    """Every task name: "domain-task" for the DeepMind Control suite, D4RL's for AntMaze, and
+    "atari-game" by the names of ale-py's game files."""
     return tuple(name for names, _ in SUITES.values() for name in names())
 
 
-def make(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
-    """The environment of a task; `options` go to it (see DMC and AntMaze: camera, size, backend).
+def make(task: str, action_repeat: int | None = None, **options: Any) -> gymnasium.Env:
+    """The environment of a task; `options` go to it (see DMC, AntMaze and Atari).
+
+    `action_repeat` is 4 for Atari and 1 elsewhere where nothing is said.
 
     Raises UnknownTask, with near names in its hint.
     """
     for names, build in SUITES.values():
         if task in names():
-            return build(task, action_repeat, **options)
+            given = {} if action_repeat is None else {"action_repeat": action_repeat}
+            return build(task, **given, **options)
     near = get_close_matches(task, tasks(), n=3, cutoff=0.5)
     domains = sorted({name.partition("-")[0] for name in tasks()})
     hint = f"did you mean {' or '.join(near)}?" if near else f"domains: {', '.join(domains)}"

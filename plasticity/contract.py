@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 Generators = Sequence[np.random.Generator]
-Role = Literal["weight", "bias", "scale", "offset", "value"]
+Role = Literal["weight", "bias", "scale", "offset", "value", "weight_sigma", "bias_sigma"]
 Group = Literal["encoder", "torso", "head", "free"]
 
 
@@ -61,9 +61,10 @@ class Layer:
     """
 
     path: str
-    kind: Literal["dense", "norm", "scalar", "free"]
-    """scalar: a network of one number (a temperature). free: a parameter of a network that belongs
-    to no layer (IQL's log-stds)."""
+    kind: Literal["dense", "conv", "norm", "scalar", "free"]
+    """conv: a unit is a channel, and row c * k * k + i * k + j of the weight is position (i, j) of
+    input channel c. scalar: a network of one number (a temperature). free: a parameter of a network
+    that belongs to no layer (IQL's log-stds)."""
     group: Group
     depth: int
     """0 is the output; mean and log-std heads are both 0; a norm has the depth of the layer it
@@ -96,7 +97,7 @@ class PlasticNetwork:
         default=None, repr=False
     )
     """Post-activations by tap on a batch (observation [S, B, O], action [S, B, A]): [S, (E,) B,
-    units]."""
+    units]; of a convolution [S, B * H * W, channels], every position a sample."""
 
     @property
     def num_seeds(self) -> int:

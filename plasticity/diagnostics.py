@@ -161,7 +161,7 @@ def measure(
     rows: list[Row] = []
     taps = network.activations(batch) if network.activations else {}
     for layer in network.layers:
-        if layer.kind == "dense":
+        if layer.kind in ("dense", "conv"):
             rows.append((layer.path, "weight_norm", weight_norm(layer)))
             rows.append((layer.path, "dist_init", dist_init(layer, initial)))
         if layer.tap in taps:

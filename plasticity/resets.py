@@ -32,9 +32,9 @@ class Reset(Schedule):
     """Networks: all, or names joined by + (critic+actor+temperature)."""
     layers: str = "all"
     """Layers of them: all, head:K (the last K), encoder, torso, head, or a pattern on paths."""
-    target: Literal["reset", "copy", "keep"] = "reset"
-    """Target network: the same new draw, a copy of the online layers (the same here), or left as it
-    is."""
+    target: Literal["reset", "copy", "own", "keep"] = "reset"
+    """Target network: the same new draw, a copy of the online layers (the same here), a draw of its
+    own (BBF), or left as it is."""
     optimiser: Literal["reset", "keep", "all"] = "reset"
     """Adam's moments and step counters: of the reset layers, of none, or of the whole network."""
 
@@ -66,9 +66,24 @@ class Reset(Schedule):
                 if forgotten:
                     for name in layer.names().values():
                         forget(network, name, fire)
-            if self.target != "keep":
+            if self.target == "own":
+                _redraw_target(network, paths, fire, generators)
+            elif self.target != "keep":
                 copy_to_target(network, paths, fire)
         return {network.name for network in chosen}
+
+
+def _redraw_target(
+    network: PlasticNetwork,
+    paths: set[str],
+    fire: Tensor,
+    generators: Callable[[str], Generators],
+) -> None:
+    for layer in network.target.layers if network.target is not None else ():
+        if layer.path in paths:
+            fresh = layer.initialise(generators(f"target/{layer.path}"))
+            for role, value in layer.parameters.items():
+                write(value, fresh[role], fire)
 
 
 def copy_to_target(network: PlasticNetwork, paths: set[str], fire: Tensor) -> None:

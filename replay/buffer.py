@@ -29,6 +29,14 @@ class Batch(NamedTuple):
     next_observation: Tensor  # [S, ..., B, O]: after the window's last step
 
 
+class Windows(NamedTuple):
+    """What the n-step windows from some ages on come to."""
+
+    reward: Tensor  # float32 [S, ...]: sum of discount**i * reward_i over the steps of the window
+    length: Tensor  # int64 [S, ...]: its steps
+    terminated: Tensor  # float32 [S, ...]: 1.0 where its last step terminates
+
+
 def nbytes(layout: Layout, lanes: int, capacity: int) -> int:
     """Bytes that a full buffer takes."""
     return 4 * layout.width * lanes * capacity
@@ -54,6 +62,16 @@ def free_bytes(device: torch.device) -> int | None:
     return 1024 * int(found[1]) if found else None
 
 
+def demand(description: str, size: int, device: torch.device) -> None:
+    """Raise ReplayError where so many bytes are not free."""
+    free = free_bytes(device)
+    if free is not None and size > free:
+        raise ReplayError(
+            f"{description}, but only {free / 1e9:.2f} GB are free",
+            "lower --replay-capacity, or train fewer --seeds in one process",
+        )
+
+
 class Replay:
     """The last `capacity` transitions of S lanes, rows float32 [S, capacity, width].
 
@@ -61,24 +79,23 @@ class Replay:
     (size - 1); whatever decides which transitions to draw only has to know ages.
     """
 
+    history = 0
+    """An observation is in one row: none before the oldest one held is needed."""
+
     def __init__(
         self, layout: Layout, lanes: int, capacity: int, device: str | torch.device = "cpu"
     ) -> None:
         """Claims its memory as it fills (on a CPU). Raises ReplayError where that would not fit."""
         self.device = torch.device(device)
-        free = free_bytes(self.device)
-        if free is not None and nbytes(layout, lanes, capacity) > free:
-            raise ReplayError(
-                f"{describe(layout, lanes, capacity)}, but only {free / 1e9:.2f} GB are free",
-                "lower --replay-capacity, or train fewer --seeds in one process",
-            )
+        size = nbytes(layout, lanes, capacity)
+        demand(describe(layout, lanes, capacity), size, self.device)
         self.layout = layout
         self.capacity = capacity
         self.total = 0
         """Transitions ever added, per lane."""
         self.rows = torch.empty(lanes, capacity, layout.width, device=self.device)
-        self._flat = self.rows.view(lanes * capacity, layout.width)
-        self._outcomes = self._flat[:, layout.outcome]
+        self.flat = self.rows.view(lanes * capacity, layout.width)
+        self._outcomes = self.flat[:, layout.outcome]
         self._lane_starts = torch.arange(lanes, device=self.device) * capacity
 
     @property
@@ -90,6 +107,10 @@ class Replay:
     def size(self) -> int:
         """Transitions held, per lane."""
         return min(self.total, self.capacity)
+
+    def restart(self, total: int) -> None:
+        """Forget everything, and count from `total` transitions on."""
+        self.total = total
 
     def add(self, rows: np.ndarray | Tensor) -> None:
         """Append one row per lane, [S, width]; in a full ring it takes the oldest one's place."""
@@ -122,18 +143,35 @@ class Replay:
 
         Raises ReplayError for an empty buffer, or where it does not hold the first transitions.
         """
+        ages, newest = self.starts(uniforms, first)
+        return self.at(ages, n_step, discount, newest)
+
+    def starts(self, uniforms: Tensor, first: int | None = None) -> tuple[Tensor, int]:
+        """Ages int64 [S, ..., B] drawn as in `sample`, and the newest age that windows may reach.
+
+        Raises ReplayError as `sample` does.
+        """
+        count = self.drawable(first)
+        if uniforms.dtype != torch.float64:
+            # In float32 a product could round up to `count`; in float64 it never does.
+            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
+        return (uniforms.to(self.device) * count).long(), count - 1
+
+    def drawable(self, first: int | None = None, margin: int = 0) -> int:
+        """Transitions that may be drawn, whose ages begin at 0: all but the newest `margin`.
+
+        Raises ReplayError for none, and where the first transitions are no longer held.
+        """
         count = self.size if first is None else first
-        if not 0 < count <= self.size or (first is not None and self.total > self.capacity):
+        lost = first is not None and self.total > self.capacity
+        if not margin < count <= self.size or lost:
             wanted = "a transition" if first is None else f"the first {first:,}"
+            wanted += f" but the newest {margin}" if margin else ""
             raise ReplayError(
                 f"replay cannot sample {wanted}: it holds {self.size:,} of {self.total:,} added",
                 "collect more transitions first, or raise --replay-capacity",
             )
-        if uniforms.dtype != torch.float64:
-            # In float32 a product could round up to `count`; in float64 it never does.
-            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
-        ages = (uniforms.to(self.device) * count).long()
-        return self.at(ages, n_step, discount, newest=count - 1)
+        return count - margin
 
     def sample_split(
         self, uniforms: Tensor, early: Tensor, count: int, n_step: int = 1, discount: float = 0.99
@@ -171,37 +209,53 @@ class Replay:
         last step, by discount**k after k steps; after termination by 0 (Sutton and Barto 2018,
         equation 7.1).
         """
-        if n_step < 1:
-            raise ValueError(f"n_step must be at least 1, not {n_step}")
-        start = self.layout.views(self._gather(self._flat, ages))
+        start = self.layout.views(self.gather(self.flat, ages))
         if n_step == 1:
             factor = discount * (1.0 - start.terminated)
             return Batch(
                 start.observation, start.action, start.reward, factor, start.next_observation
             )
-        newest = self.size - 1 if newest is None else newest
-        reward, length = self._windows(ages, n_step, discount, newest)
-        last = self.layout.views(self._gather(self._flat, ages + length - 1))
-        factor = (discount ** length.double()).float() * (1.0 - last.terminated)
-        return Batch(start.observation, start.action, reward, factor, last.next_observation)
+        windows = self.windows(ages, n_step, discount, newest)
+        last = self.layout.views(self.gather(self.flat, ages + windows.length - 1))
+        factor = (discount ** windows.length.double()).float() * (1.0 - windows.terminated)
+        return Batch(start.observation, start.action, windows.reward, factor, last.next_observation)
 
-    def _windows(
-        self, ages: Tensor, n_step: int, discount: float, newest: int | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Discounted reward float32 and number of steps int64 of the windows from `ages` on."""
+    def windows(
+        self,
+        ages: Tensor,
+        n_step: int,
+        discount: float,
+        newest: int | Tensor | None = None,
+    ) -> Windows:
+        """The windows of n_step steps from `ages` on, which end early as `at` says.
+
+        Raises ValueError for windows without a step.
+        """
+        if n_step < 1:
+            raise ValueError(f"n_step must be at least 1, not {n_step}")
+        if n_step == 1:
+            reward, terminated, _ = self.gather(self._outcomes, ages).unbind(-1)
+            return Windows(reward, torch.ones_like(ages), terminated)
+        newest = self.size - 1 if newest is None else newest
         steps = torch.arange(n_step, device=self.device)
         reached = ages.unsqueeze(-1) + steps
-        outcomes = self._gather(self._outcomes, reached.clamp(max=newest))
+        outcomes = self.gather(self._outcomes, reached.clamp(max=newest))
         reward, terminated, truncated = outcomes.unbind(-1)
         ended = (terminated + truncated > 0) | (reached >= newest)
         length = 1 + (ended[..., :-1].cumsum(-1) == 0).sum(-1)
         inside = steps < length.unsqueeze(-1)
         # Summed in float64, so that the order of the sum cannot show in the float32 result.
         rewards = reward.double().where(inside, 0.0) * discount ** steps.double()
-        return rewards.sum(-1).float(), length
+        last = terminated.gather(-1, length.unsqueeze(-1) - 1).squeeze(-1)
+        return Windows(rewards.sum(-1).float(), length, last)
 
-    def _gather(self, table: Tensor, ages: Tensor) -> Tensor:
+    def gather(self, table: Tensor, ages: Tensor) -> Tensor:
         """The rows of `table` [S * capacity, W] at ages [S, ...], as [S, ..., W]."""
+        return table.index_select(0, self.positions(ages).flatten()).view(
+            *ages.shape, table.shape[1]
+        )
+
+    def positions(self, ages: Tensor) -> Tensor:
+        """Where ages [S, ...] lie in tables of S * capacity rows."""
         lanes = self._lane_starts.view(-1, *([1] * (ages.ndim - 1)))
-        positions = (ages + (self.total - self.size)) % self.capacity + lanes
-        return table.index_select(0, positions.flatten()).view(*ages.shape, table.shape[1])
+        return (ages + (self.total - self.size)) % self.capacity + lanes

@@ -1,9 +1,10 @@
 """The journal: every transition of a run, written once, in step order, in segments of raw rows.
 
-A segment is a file of records (float32 rows [S, width], little-endian) behind one line of JSON that
-says what they are. Which step lies in which segment is a function of the step alone, so a run that
-was cut back and went on has the same bytes as one that never stopped. Reading changes nothing on
-disk: a record torn by a crash is not counted, and the next append or `truncate` cuts it off.
+A segment is a file of records (rows [S, width] of the layout's numbers: little-endian float32, or
+bytes where there are frames) behind one line of JSON that says what they are. Which step lies in
+which segment is a function of the step alone, so a run that was cut back and went on has the same
+bytes as one that never stopped. Reading changes nothing on disk: a record torn by a crash is not
+counted, and the next append or `truncate` cuts it off.
 """
 
 import hashlib
@@ -11,14 +12,15 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
+from torch import Tensor
 
-from primacy.replay.buffer import Replay
+from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.layout import Layout
 
 SEGMENT_STEPS = 100_000
@@ -27,7 +29,28 @@ CHUNK_BYTES = 1 << 24
 HEADER_BYTES = 4096
 """A header is padded to a multiple of this, so that records can be mapped into memory."""
 
-RECORD = "<f4 [seed, observation|action|reward|terminated|truncated|next_observation]"
+LAYOUTS: dict[str, type[Layout] | type[FrameLayout]] = {
+    layout.RECORD: layout for layout in (Layout, FrameLayout)
+}
+"""What a header calls its records -> their layout."""
+
+L = TypeVar("L", bound=Layout | FrameLayout)
+
+
+class Buffer(Protocol):
+    """A replay buffer that a journal can fill."""
+
+    capacity: int
+    history: int
+    """Transitions before the oldest one held that its observation is made of."""
+
+    def restart(self, total: int) -> None:
+        """Forget everything and count from here on."""
+        ...
+
+    def extend(self, rows: np.ndarray | Tensor) -> None:
+        """Append rows [S, n, width] in order."""
+        ...
 
 
 class JournalFault(RuntimeError):
@@ -78,13 +101,13 @@ def _read_header(path: Path) -> dict[str, Any]:
         raise _damaged(path, "its first line is not the header of a journal") from error
 
 
-class Journal:
+class Journal(Generic[L]):
     """A folder of segments, open for reading and for appending at its end."""
 
     def __init__(
         self,
         folder: Path,
-        layout: Layout,
+        layout: L,
         seeds: Sequence[int],
         segment_steps: int = SEGMENT_STEPS,
     ) -> None:
@@ -98,17 +121,18 @@ class Journal:
         self.seeds = tuple(seeds)
         self.segment_steps = segment_steps
         self._shape = (len(self.seeds), layout.width)
-        self._record_bytes = 4 * len(self.seeds) * layout.width
+        self._record_bytes = layout.NUMBER.itemsize * len(self.seeds) * layout.width
         self._file: BufferedWriter | None = None
         self._steps = self._count()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path) -> "Journal[Any]":
         """A journal that exists, with the layout and the seeds that it names itself."""
         header = _read_header(_path(folder, 0))
         try:
-            layout = Layout(header["observation_size"], header["action_size"])
-            return cls(folder, layout, header["seeds"], header["segment_steps"])
+            kind = LAYOUTS.get(header["record"], Layout)
+            layout = kind(**{field.name: header[field.name] for field in fields(kind)})
+            return Journal(folder, layout, header["seeds"], header["segment_steps"])
         except KeyError as error:
             raise _damaged(_path(folder, 0), f"its header lacks {error}") from error
 
@@ -121,8 +145,9 @@ class Journal:
     def _header_fields(self, segment: int) -> dict[str, Any]:
         return {
             "format": "primacy journal 1",
-            "record": RECORD,
-            **asdict(self.layout),
+            "record": self.layout.RECORD,
+            # As JSON gives it back: a list where there is a tuple.
+            **json.loads(json.dumps(asdict(self.layout))),
             "seeds": list(self.seeds),
             "segment_steps": self.segment_steps,
             "segment": segment,
@@ -178,17 +203,18 @@ class Journal:
     # Writing
 
     def append(self, rows: np.ndarray) -> None:
-        """Add the rows float32 [S, width] of one env step (buffered).
+        """Add the rows [S, width] of one env step (buffered).
 
         After a JournalFault the same step may be appended again, once there is room.
         """
-        if rows.shape != self._shape or rows.dtype != np.float32:
-            raise ValueError(f"rows are float32 {self._shape}, not {rows.dtype} {rows.shape}")
+        number = self.layout.NUMBER
+        if rows.shape != self._shape or rows.dtype != number:
+            raise ValueError(f"rows are {number} {self._shape}, not {rows.dtype} {rows.shape}")
         file = self._file
         if file is None or self._steps % self.segment_steps == 0:
             file = self._begin()
         with _faults_of(self.folder):
-            file.write(np.ascontiguousarray(rows, dtype="<f4").data)
+            file.write(np.ascontiguousarray(rows, dtype=number).data)
         self._steps += 1
 
     def _begin(self) -> BufferedWriter:
@@ -262,13 +288,13 @@ class Journal:
     # Reading
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """The rows of env steps start .. stop - 1, float32 [n, S, width].
+        """The rows of env steps start .. stop - 1, [n, S, width].
 
         Raises JournalFault where they are not all there.
         """
         self._demand(stop)
         self.flush()
-        rows = np.empty((stop - start, *self._shape), dtype="<f4")
+        rows = np.empty((stop - start, *self._shape), dtype=self.layout.NUMBER)
         step = start
         while step < stop:
             segment, position = self._position(step)
@@ -289,10 +315,11 @@ class Journal:
             yield self.read(begin, min(begin + size, stop))
 
 
-def refill(replay: Replay, journal: Journal, until: int) -> None:
+def refill(replay: Buffer, journal: Journal[Any], until: int) -> None:
     """Make a buffer what it was at env step `until`: the last `capacity` ones of the journal."""
-    replay.total = max(0, until - replay.capacity)
-    for rows in journal.chunks(replay.total, until):
+    start = max(0, until - replay.capacity - replay.history)
+    replay.restart(start)
+    for rows in journal.chunks(start, until):
         replay.extend(rows.swapaxes(0, 1))
 
 

@@ -1,7 +1,7 @@
 """How a transition is packed into one row of float32 numbers."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -25,6 +25,11 @@ class Layout:
     The next observation is stored with its transition: it costs memory (1M quadruped rows are
     684 MB) and makes a sample one gather, without a case for episode ends or the ring's seam.
     """
+
+    RECORD: ClassVar = "<f4 [seed, observation|action|reward|terminated|truncated|next_observation]"
+    """What a journal says about its rows."""
+    NUMBER: ClassVar = np.dtype("<f4")
+    """What a row consists of."""
 
     observation_size: int
     action_size: int

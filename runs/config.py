@@ -84,7 +84,7 @@ class RunConfig:
     offline_updates: int = 0
     """Gradient steps on the given transitions before the first env step."""
     reward_scale: float = 1.0
-    """Learning sees reward_scale * reward + reward_bias; replay keeps rewards raw."""
+    """What is learned from is reward_scale * reward + reward_bias; replay keeps rewards raw."""
     reward_bias: float = 0.0
     """Added to every reward that is learned from (IQL and RLPD on AntMaze: -1)."""
     at_switch: tuple[str, ...] = ()
@@ -278,15 +278,15 @@ def _check_length(config: RunConfig) -> None:
             f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
             "give at least one env step, or offline updates on transplanted transitions",
         )
+
+
+def _check_offline(config: RunConfig) -> None:
+    """What needs transitions before the first env step, or a first env step."""
     if config.reward_bias and config.n_step > 1:
         raise UserError(
             f"--reward-bias {config.reward_bias:g} is for returns of one step, not {config.n_step}",
             "leave --n-step or --reward-bias out",
         )
-
-
-def _check_offline(config: RunConfig) -> None:
-    """What needs transitions before the first env step, or a first env step."""
     share = online_share(config.online_sampling, config.batch_size)
     check_switch(config.at_switch)
     needing = {

@@ -23,6 +23,8 @@ FREE_FIELDS = frozenset({"label"})
 
 LATER_FIELDS = {
     "offline_data": "",
+    "reward_scale": 1.0,
+    "reward_bias": 0.0,
     "at_switch": [],
     "relearn_updates": 0,
     "online_sampling": "append",

@@ -48,8 +48,9 @@ DMC_TASKS = {
 
 
 def key(task: str) -> str:
-    """What names of one task share: BankHeist, bank_heist, ALE/BankHeist-v5 are "bankheist"."""
-    name = re.sub(r"^(ale|dmc|dm_control)/", "", task.strip().lower())
+    """What names of one task share: BankHeist, bank_heist, atari-bank_heist, ALE/BankHeist-v5 are
+    "bankheist"."""
+    name = re.sub(r"^(ale/|dmc/|dm_control/|atari-)", "", task.strip().lower())
     name = re.sub(r"[-_]?v\d+$", "", name)
     name = re.sub(r"(noframeskip|deterministic)$", "", name)
     return re.sub(r"[\s_-]", "", name)

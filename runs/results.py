@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from primacy.runs.errors import UserError
+from primacy.runs.folder import LATER_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +104,8 @@ def _read_run(folder: Path) -> Run:
             f"{folder / 'config.json'} does not name a task",
             "it should hold {'config': {'task': ..., 'seeds': [...], ...}}",
         )
+    if "env_steps" in config:
+        config = LATER_FIELDS | config
     command = document.get("command", "")
     status = folder / "status.json"
     diagnostics, around = _read_diagnostics(folder)

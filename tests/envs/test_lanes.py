@@ -145,9 +145,11 @@ def test_closing_closes_every_environment():
     assert all(env.closed for env in envs)
 
 
-def evaluate(seeds: Sequence[int], **options: int) -> tuple[list[Toy], np.ndarray, np.ndarray]:
+def evaluate(
+    seeds: Sequence[int], longest: int = 30_000
+) -> tuple[list[Toy], np.ndarray, np.ndarray]:
     envs = [Toy() for _ in seeds]
-    returns, lengths, _ = run_episodes(envs, seeds, lambda rows: rows[:, 1:] / 8, **options)
+    returns, lengths, _ = run_episodes(envs, seeds, lambda rows: rows[:, 1:] / 8, longest)
     return envs, returns, lengths
 
 

@@ -26,7 +26,7 @@ def test_importing_the_list_of_suites_loads_no_simulator():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     loaded = result.stdout.split()
     assert "primacy.envs.suites" in loaded
-    assert {"dm_control", "mujoco", "torch"}.isdisjoint(loaded)
+    assert {"dm_control", "mujoco", "ale_py", "torch"}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize("task", SIZES)
@@ -42,7 +42,7 @@ def test_tasks_are_the_whole_suite_and_each_is_named_once():
     names = tasks()
     assert set(SIZES) < set(names)
     assert {"lqr-lqr_6_2", "dog-fetch", "quadruped-escape", "manipulator-insert_peg"} < set(names)
-    assert len(set(names)) == len(names) == 58
+    assert len(set(names)) == len(names) == 84
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,9 @@ def test_tasks_are_the_whole_suite_and_each_is_named_once():
         ("swimmer15", "swimmer-swimmer15"),
         ("humanoid", "humanoid-"),
         ("Cheetah-Run", "cheetah-run"),
+        ("breakout", "atari-breakout"),
+        ("MsPacman", "atari-ms_pacman"),
+        ("atari-kungfumaster", "atari-kung_fu_master"),
     ],
 )
 def test_an_unknown_task_suggests_near_names(wrong: str, near: str):

@@ -33,6 +33,7 @@ def test_the_table_has_26_games_with_a_range():
 @pytest.mark.parametrize(
     "name",
     ["bank_heist", "bankheist", "BankHeist", "Bank Heist", "ALE/BankHeist-v5"]
+    + ["atari-bank_heist"]
     + ["BankHeistNoFrameskip-v4", "BankHeist-v0", "bank-heist", "BankHeistDeterministic-v4"],
 )
 def test_names_of_one_game(name):

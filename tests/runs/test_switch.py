@@ -1,11 +1,14 @@
 """The options of the switch from offline to online, and what is refused of them."""
 
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
-from primacy.runs.config import RunConfig, from_dict, to_dict
+from primacy.runs.config import SCHEMA, RunConfig, from_dict, to_dict
 from primacy.runs.errors import UserError
+from primacy.runs.folder import LATER_FIELDS, RunFolder
 from primacy.runs.shares import online_share
 from primacy.runs.switch import NEVER, switch_remedies
 
@@ -57,9 +60,13 @@ def test_remedies_at_the_switch_never_come_by_themselves():
     assert reset.next_after(7) == NEVER
 
 
-def test_a_config_without_the_fields_is_read():
+def test_a_folder_without_the_fields_is_read_and_goes_on(tmp_path: Path):
     config = RunConfig(task="cartpole-swingup")
-    later = ("offline_data", "online_sampling", "at_switch", "relearn_updates")
-    old = {k: v for k, v in to_dict(config).items() if k not in later}
-    del old["warmup_policy"], old["normalize_observations"]
+    old = {k: v for k, v in to_dict(config).items() if k not in LATER_FIELDS}
+    assert len(old) == len(to_dict(config)) - len(LATER_FIELDS)
     assert from_dict(old) == config
+    RunFolder.open(tmp_path, old, SCHEMA).close()
+    RunFolder.open(tmp_path, to_dict(config), SCHEMA).close()
+    changed = to_dict(replace(config, warmup_policy="agent"))
+    with pytest.raises(UserError, match="warmup_policy: random there, agent here"):
+        RunFolder.open(tmp_path, changed, SCHEMA)

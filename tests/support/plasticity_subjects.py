@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from primacy.agents.bbf import BBF
 from primacy.agents.bc import BC, BCConfig
 from primacy.agents.iql import IQL, IQLConfig
 from primacy.agents.rlpd import RLPD, RLPDConfig
@@ -17,6 +18,7 @@ from primacy.agents.sac import SAC, SACConfig
 from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.contract import Architecture, Generators
 from primacy.plasticity.remedies import parse
+from primacy.tests.support import value_pairs
 from primacy.tests.support.offline_pairs import given
 from primacy.tests.support.plasticity_toy import Plan, Toy
 from primacy.tests.support.sac_pairs import ACTION, OBSERVATION, data, generators
@@ -74,21 +76,54 @@ class OfflineSubject:
         return {"observation": batch.observation, "action": batch.action}
 
 
+class ValueSubject:
+    """An agent that sees, behind the toy's methods."""
+
+    def __init__(
+        self,
+        setting: str,
+        fields: dict[str, Any],
+        seeds: tuple[int, ...],
+        plan: Plan = lambda name, plain, inputs: plain,
+    ):
+        self.seeds = seeds
+        config = value_pairs.small(setting, **fields)
+        plans = BBF.plans(config, value_pairs.shape_of(config), value_pairs.ACTIONS)
+        chosen = {name: plan(name, plain, inputs) for name, (plain, inputs) in plans.items()}
+        self.agent = value_pairs.agent(setting, seeds, chosen, **fields)
+        self.networks, self.attach, self.tensors = (
+            self.agent.networks,
+            self.agent.attach,
+            self.agent.state,
+        )
+
+    def update(self, step: int) -> None:
+        self.agent.update(*value_pairs.given(self.agent, self.seeds, step))
+
+    def batch(self) -> dict[str, Tensor]:
+        images = value_pairs.data(self.agent, self.seeds, 0, 64).next_observation
+        return {"observation": images}
+
+
 SUBJECTS: dict[str, type[Toy] | type[SacSubject]] = {"toy": Toy, "sac": SacSubject}
 AGENTS: dict[str, Callable[..., Any]] = {
     **SUBJECTS,
     "iql": partial(OfflineSubject, IQL, IQLConfig(hidden_sizes=(8, 8))),
     "rlpd": partial(OfflineSubject, RLPD, RLPDConfig((8, 8), critics=3, critic_steps=2)),
     "bc": partial(OfflineSubject, BC, BCConfig(hidden_sizes=(8, 8))),
+    "sr-spr": partial(ValueSubject, "sr-spr", {"jumps": 1}),
 }
+ALONE = {"bc": "actor", "sr-spr": "critic"}
+"""The one network of agents that have no more."""
 
 
 def suited(kind: str, remedy: Any) -> Any:
-    """The remedy, for an agent that has an actor alone."""
-    if kind != "bc" or remedy.networks == ("all",):
+    """The remedy, for an agent that has one network alone."""
+    if kind not in ALONE or remedy.networks == ("all",):
         return remedy
-    without_target = {"shadow": "own", "decay": 0.5} if hasattr(remedy, "shadow") else {}
-    return replace(remedy, networks=("actor",), **without_target)
+    followed = kind != "bc" or not hasattr(remedy, "shadow")
+    without_target = {} if followed else {"shadow": "own", "decay": 0.5}
+    return replace(remedy, networks=(ALONE[kind],), **without_target)
 
 
 # One text per remedy, plus the variants that take another path through it.
@@ -105,6 +140,7 @@ TEXTS = {
     "shrink-perturb initial": "shrink-perturb:every=3,source=initial",
     "hare-tortoise target": "hare-tortoise:every=3,shadow=target",
     "l2-init decoupled": "l2-init:strength=0.5,decoupled=true",
+    "reset own": "reset:every=3,layers=head:1,target=own",
 }
 
 

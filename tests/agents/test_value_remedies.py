@@ -1,0 +1,163 @@
+"""Remedies and diagnostics on the agents that see."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from primacy.agents.bbf import BBF
+from primacy.agents.value_settings import SETTINGS, BBFConfig
+from primacy.plasticity.chain import Chain, options
+from primacy.plasticity.diagnostics import measure
+from primacy.plasticity.remedies import REMEDIES as KINDS
+from primacy.plasticity.remedies import parse
+from primacy.tests.support.plasticity_subjects import ValueSubject, draws, run
+from primacy.tests.support.value_pairs import ACTIONS, agent, given, shape_of
+
+torch.set_num_threads(1)
+
+SEEDS = (3, 7)
+every = pytest.mark.parametrize("setting", SETTINGS)
+
+
+def test_annealing_restarts_with_a_reset_of_the_seeds_that_fire():
+    one = agent("bbf", SEEDS, annealing=4)
+    chain = Chain([parse("reset:every=3,layers=head:2,target=own,optimiser=all")], one.networks())
+    one.attach(chain)
+    for step in range(3):
+        one.update(*given(one, SEEDS, step))
+    n, discount = one.horizon()
+    assert n.tolist() == [4, 4]
+    assert discount.tolist() == pytest.approx([1 - 0.003 * 10**0.25] * 2, abs=1e-12)
+    (due,) = chain.due(None, 3, None, {"gradient_steps": 100})
+    one.on_edit(chain.apply(due, torch.tensor([False, True]), draws(SEEDS)))
+    assert one.horizon()[0].tolist() == [4, 10]
+    assert one.horizon()[1].tolist() == pytest.approx([1 - 0.003 * 10**0.25, 0.97], abs=1e-12)
+
+
+def test_the_reset_of_bbf():
+    """Encoder and transition halfway to a fresh draw, heads new, the target by another draw, the
+    optimiser cleared (Schwarzer et al. 2023)."""
+    one = agent("bbf", (0,))
+    texts = (
+        "shrink-perturb:every=3,networks=critic,layers=encoder,shrink=0.5,target=own",
+        "reset:every=3,networks=critic,layers=head:2,target=own,optimiser=all",
+    )
+    chain = Chain([parse(text) for text in texts], one.networks())
+    one.attach(chain)
+    for step in range(3):
+        one.update(*given(one, (0,), step))
+    before = {name: value.clone() for name, value in one.state().items()}
+    everyone = torch.ones(1, dtype=torch.bool)
+    for due in chain.due(None, 3, None, {"gradient_steps": 100}):
+        chain.apply(due, everyone, draws((0,)))
+    for layer in one.networks()["critic"].layers:
+        fresh = layer.initialise(draws((0,))(layer.path))
+        other = layer.initialise(draws((0,))(f"target/{layer.path}"))
+        for role, name in layer.names().items():
+            share = 0.5 if layer.group == "encoder" else 0.0
+            for key, draw in ((name, fresh[role]), (f"target/{name}", other[role])):
+                expected = share * before[key] + (1.0 - share) * draw
+                torch.testing.assert_close(one.state()[key], expected, msg=key)
+            assert not any(x.any() for x in one.moments[name]), name
+    assert {x.path for x in one.networks()["critic"].layers if x.group == "encoder"} >= {
+        "critic.transition0",
+        "critic.stage0.block0.1",
+    }
+
+
+def test_the_tortoise_is_the_target():
+    one = agent("bbf", SEEDS)
+    chain = Chain([parse("hare-tortoise:every=2,shadow=target")], one.networks())
+    one.attach(chain)
+    for step in range(2):
+        one.update(*given(one, SEEDS, step))
+    (due,) = chain.due(None, 2, None, {"gradient_steps": 100})
+    chain.apply(due, torch.ones(2, dtype=torch.bool), draws(SEEDS))
+    assert all(torch.equal(value, one.target[name]) for name, value in one.critic.items())
+    tortoise = {name: value.clone() for name, value in one.target.items()}
+    one.update(*given(one, SEEDS, 2))
+    for name, value in one.critic.items():
+        expected = torch.lerp(tortoise[name], value, 0.005)
+        torch.testing.assert_close(one.target[name], expected, atol=1e-7, rtol=1e-6)
+
+
+def test_edges_are_where_a_unit_acts():
+    """Autograd's truth: only the rows of an edge, times the unit, change a consumer's input."""
+    one = agent("drq-eps", (0,))
+    layers = {layer.path: layer for layer in one.networks()["critic"].layers}
+    assert [layers[f"critic.conv{i}"].depth for i in range(3)] == [4, 3, 2]
+    (edge,) = layers["critic.conv2"].consumers
+    assert edge.consumer == "critic.projection"
+    unit = 3
+    with torch.no_grad():
+        one.critic["critic.conv2.weight"][..., unit] = 0.0
+        one.critic["critic.conv2.bias"][..., unit] = 0.0
+    images = torch.rand(1, 2, *shape_of(one.config))
+    before = one.net.outputs(one.critic, one.net.encode(one.critic, images))
+    with torch.no_grad():
+        one.critic["critic.projection.weight"][:, edge.unit_map[unit]] = 99.0
+        first = layers["critic.conv1"].consumers[0]
+        one.critic["critic.conv1.weight"][..., unit] = 0.0
+        one.critic["critic.conv2.weight"][:, first.unit_map[unit], :unit] = 99.0
+    after = one.net.outputs(one.critic, one.net.encode(one.critic, images))
+    with torch.no_grad():
+        one.critic["critic.conv2.weight"][:, first.unit_map[unit], :unit] = 0.0
+    again = one.net.outputs(one.critic, one.net.encode(one.critic, images))
+    torch.testing.assert_close(after, again)
+    assert edge.unit_map.shape == (5, one.net.encoder.output[1] * one.net.encoder.output[2])
+    assert before.shape == after.shape
+
+
+def test_diagnostics_see_convolutions():
+    one = agent("bbf", SEEDS)
+    network = one.networks()["critic"]
+    initial = {name: value.clone() for name, _, _, value in network.parameters()}
+    with torch.no_grad():
+        one.critic["critic.stage1.block0.0.weight"][..., :3] = 0.0
+    images = given(one, SEEDS, 0, 64)[0].next_observation
+    measured = measure(network, {"observation": images}, initial)
+    rows = {(path, name): value for path, name, value in measured}
+    assert rows["critic.stage1.block0.0", "dead"].tolist() >= [0.5, 0.5]
+    assert ("critic.projection", "erank") in rows
+    assert ("critic.stage0", "weight_norm") in rows
+    assert all(value.isfinite().all() for value in rows.values())
+
+
+REMEDIES = (
+    "reset:every=10,layers=head:2,target=own,optimiser=all",
+    "shrink-perturb:every=10,networks=critic,layers=encoder,shrink=0.5,target=own",
+    "hare-tortoise:every=10,shadow=target",
+    "hare-tortoise:every=10,decay=0.9",
+    "l2-init:networks=critic",
+    "l2:networks=critic",
+    "weight-decay:networks=critic",
+    "crelu:networks=critic",
+    "layer-norm:networks=critic",
+)
+
+
+@pytest.mark.slow
+@every
+@pytest.mark.parametrize("text", REMEDIES)
+def test_fifty_updates_with_every_remedy(setting, text):
+    seeds = (0, 1)
+    subject = ValueSubject(setting, {}, seeds, partial(options, [parse(text)]))
+    chain = Chain([parse(text)], subject.networks())
+    subject.attach(chain)
+    run(subject, chain, 1, 50)
+    assert subject.agent.alive.all()
+    assert all(value.isfinite().all() for value in subject.tensors().values())
+
+
+def test_every_remedy_is_tried():
+    assert {type(parse(text)) for text in REMEDIES} == set(KINDS.values())
+
+
+def test_options_reach_the_hidden_layer():
+    plain = BBF.plans(replace(BBFConfig(), hidden_size=16), (2, 12, 10), ACTIONS)["critic"][0]
+    chosen = {"critic": replace(plain, activation="crelu", normaliser="layer_norm")}
+    one = agent("bbf", SEEDS, chosen)
+    assert one.critic["critic.value.weight"].shape[1] == 32
+    assert "critic.projection.norm.scale" in one.critic
