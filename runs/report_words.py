@@ -92,6 +92,10 @@ def _context(pair: Comparison) -> Iterable[str]:
     """What both sides have and others of the experiment do not."""
     if pair.change in ("baseline", "fork", *SWITCHES.values()):
         return
+    if pair.b.config("offline_updates") and pair.b.config("label"):
+        # Such a study names its conditions, and they differ in too much to be said.
+        yield f"in {pair.b.label}"
+        return
     for name in varied([condition.settings for condition in pair.experiment.conditions]):
         value = pair.b.settings[name]
         if value != pair.a.settings[name] or name in UNSAID:

@@ -1,6 +1,7 @@
 """Metrics of runs that go from data to env steps: by hand, and in the report."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,11 @@ def test_regret_is_the_share_of_failures():
 
 def runs(root):
     """Two conditions on AntMaze, one with an offline phase, and that phase itself."""
-    common = {"task": "antmaze-umaze-v2", "replay_ratio": "1", "offline_data": "d.npz"}
+    common: dict[str, Any] = {
+        "task": "antmaze-umaze-v2",
+        "replay_ratio": "1",
+        "offline_data": "d.npz",
+    }
     tuned = {s: [0.7, 0.6, 0.4 - 0.1 * s, 0.5, 0.9, 0.9, 0.9] for s in range(3)}
     # An episode that ended with the switch is no online one.
     episodes = [(s, t, float(t > 100 * (s + 1))) for s in range(3) for t in (0, 100, 200, 300, 400)]
@@ -80,9 +85,13 @@ def test_the_report_has_them_and_leaves_the_offline_phase_out(tmp_path):
 
 def test_pre_training_and_the_reset_at_the_switch_are_compared(tmp_path):
     phase = tmp_path / "offline"
-    common = {"task": "antmaze-umaze-v2", "at_switch": [], "warmup_policy": "random"}
+    common: dict[str, Any] = {
+        "task": "antmaze-umaze-v2",
+        "at_switch": [],
+        "warmup_policy": "random",
+    }
     origin = {"fork": {"parent": str(phase.resolve()), "at": 0, "seeds": [0, 1, 2]}}
-    tuned = {"offline_updates": 10, "origin": origin}
+    tuned: dict[str, Any] = {"offline_updates": 10, "origin": origin}
     levels = {"B": 0.5, "D": 0.6, "E": 0.7, "H": 0.8}
     for label, own in {
         "B": {"offline_updates": 0},
@@ -103,6 +112,7 @@ def test_pre_training_and_the_reset_at_the_switch_are_compared(tmp_path):
     said = " ".join(findings(numbers(found, HOW))[0])
     assert "reset at the switch (E) raises" in said
     assert "pre-training (D instead of B)" in said
+    assert "in D, adding reset raises" in said
 
 
 def test_offline_phases_alone_are_reported(tmp_path):
