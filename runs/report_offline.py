@@ -63,7 +63,7 @@ def _regrets(condition: Condition, task: str, curve: Curve) -> dict[int, float]:
             continue
         table = read_table(run.folder / "training.csv", TRAINING_COLUMNS)
         episodes = table[(table["metric"] == "episode_success") & (table["env_step"] > 0)]
-        seeds, successes = (episodes[c].to_numpy(dtype=float) for c in ("seed", "value"))
+        seeds, successes = (np.asarray(episodes[c], dtype=float) for c in ("seed", "value"))
         for seed in set(seeds.astype(int).tolist()) & set(found):
             found[seed] = regret(successes[seeds == seed])
     return found

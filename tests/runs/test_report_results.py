@@ -193,13 +193,13 @@ def evaluations(*lines):
     return "\n".join([",".join(COLUMNS["evaluations"].split()), *lines]) + "\n"
 
 
-GOOD = "0,100,400,400,1,5.0,0,5,5,250,5"
+GOOD = "0,100,400,400,1,5.0,0,5,5,250,5,"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (evaluations(GOOD, "0,200,800"), r"line 3: 3 entries, expected 11"),
+        (evaluations(GOOD, "0,200,800"), r"line 3: 3 entries, expected 12"),
         (evaluations(GOOD, ""), r"line 3: 0 entries"),
         (evaluations(GOOD.replace("5.0", "nan")), r"line 2: return_mean is nan"),
         (evaluations(GOOD.replace("5.0", "inf")), r"line 2: return_mean is inf"),
