@@ -10,15 +10,20 @@ MEAN_Q = ("critic", "", "mean_q")
 
 
 def value_cap(condition: Condition, task: str) -> float | None:
-    """Greatest true value in dm_control: R_max / (1 - discount), where R_max = action repeat.
+    """What no true value exceeds: R_max / (1 - discount).
 
-    None where the configuration does not say, or nothing is discounted.
+    R_max is the largest reward that is learned from: one per frame in dm_control, one in AntMaze,
+    scaled and shifted as the configuration says; where it is below 0 an end of the episode is
+    worth more. None where the configuration does not say, or nothing is discounted.
     """
     repeat = condition.config("action_repeat", task)
     discount = condition.config("discount", task)
     if repeat is None or discount is None or float(discount) >= 1:
         return None
-    return float(f"{float(repeat) / (1 - float(discount)):.6g}")
+    scale = condition.config("reward_scale", task)
+    largest = float(repeat) * float(1.0 if scale is None else scale)
+    largest += float(condition.config("reward_bias", task) or 0.0)
+    return float(f"{max(largest, 0.0) / (1 - float(discount)):.6g}")
 
 
 def value_caps(conditions: Sequence[Condition], task: str) -> list[float]:

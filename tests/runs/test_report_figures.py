@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import vl_convert
 
+from primacy.runs.report_diagnostics import value_cap
 from primacy.runs.report_drawing import specification
 from primacy.runs.report_figures import figures
 from primacy.runs.report_panels import DASHED, DOTTED, PALETTE, SHAPES, SOLID, styles, thin
@@ -132,6 +133,23 @@ def test_ticks_over_many_decades_each_have_their_own_prefix(tmp_path):
     shown = set(re.findall(r"<text[^>]*>([^<]*)</text>", picture))
     assert {"100M", "10k"} < shown
     assert "0M" not in shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "cap"),
+    [
+        ({}, 400.0),
+        ({"reward_scale": 2.0}, 800.0),
+        ({"reward_scale": 10.0, "reward_bias": -5.0}, 3500.0),
+        ({"action_repeat": 1, "reward_bias": -1.0}, 0.0),
+        ({"reward_bias": -5.0}, 0.0),
+        ({"discount": 1.0}, None),
+    ],
+)
+def test_the_cap_is_of_rewards_as_they_are_learned_from(tmp_path, settings, cap):
+    write_run(tmp_path / "a", constant(SEEDS), STEPS, **settings)
+    ((condition,),) = (experiment.conditions for experiment in read(tmp_path).experiments)
+    assert value_cap(condition, "walker-stand") == cap
 
 
 def test_return_and_mean_q_share_their_x_axis(tmp_path):
