@@ -72,6 +72,14 @@ def demand(description: str, size: int, device: torch.device) -> None:
         )
 
 
+def doubles(uniforms: Tensor) -> Tensor:
+    """The uniforms, which must be float64: in float32 a product with a count could round up to that
+    count. Raises ValueError."""
+    if uniforms.dtype != torch.float64:
+        raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
+    return uniforms
+
+
 class Replay:
     """The last `capacity` transitions of S lanes, rows float32 [S, capacity, width].
 
@@ -143,19 +151,9 @@ class Replay:
 
         Raises ReplayError for an empty buffer, or where it does not hold the first transitions.
         """
-        ages, newest = self.starts(uniforms, first)
-        return self.at(ages, n_step, discount, newest)
-
-    def starts(self, uniforms: Tensor, first: int | None = None) -> tuple[Tensor, int]:
-        """Ages int64 [S, ..., B] drawn as in `sample`, and the newest age that windows may reach.
-
-        Raises ReplayError as `sample` does.
-        """
         count = self.drawable(first)
-        if uniforms.dtype != torch.float64:
-            # In float32 a product could round up to `count`; in float64 it never does.
-            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
-        return (uniforms.to(self.device) * count).long(), count - 1
+        ages = (doubles(uniforms).to(self.device) * count).long()
+        return self.at(ages, n_step, discount, count - 1)
 
     def drawable(self, first: int | None = None, margin: int = 0) -> int:
         """Transitions that may be drawn, whose ages begin at 0: all but the newest `margin`.
@@ -187,9 +185,7 @@ class Replay:
                 f"{self.total:,} added",
                 "collect more transitions first, or raise --replay-capacity",
             )
-        if uniforms.dtype != torch.float64:
-            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
-        numbers, first = uniforms.to(self.device), early.to(self.device)
+        numbers, first = doubles(uniforms).to(self.device), early.to(self.device)
         late = count + (numbers * (self.total - count)).long()
         ages = torch.where(first, (numbers * count).long(), late)
         newest = torch.where(first, count - 1, self.total - 1).unsqueeze(-1)

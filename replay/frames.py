@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from primacy.replay.buffer import Replay, demand
+from primacy.replay.buffer import Replay, demand, doubles
 from primacy.replay.draws import Draws, Span, Uniform
 from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.frame_store import BeforeStart, FrameStore, ring_frames
@@ -188,10 +188,8 @@ class FrameReplay:
         Raises ReplayError for a buffer that does not hold what is asked for.
         """
         count = self.steps.drawable(first, margin)
-        if uniforms.dtype != torch.float64:
-            raise ValueError(f"uniforms must be float64, not {uniforms.dtype}")
         span = Span((self.total - self.size) % self.capacity, count)
-        ages, weight = self.draws.draw(uniforms.to(self.device), span, beta)
+        ages, weight = self.draws.draw(doubles(uniforms).to(self.device), span, beta)
         return Drawn(ages, weight, count + margin - 1)
 
     def prioritise(self, ages: Tensor, priorities: Tensor, lanes: Tensor | None = None) -> None:

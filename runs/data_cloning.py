@@ -11,6 +11,7 @@ from primacy.agents.transitions import Transitions
 from primacy.envs.lanes import run_episodes
 from primacy.envs.suites import make
 from primacy.replay.offline import Dataset
+from primacy.runs.observations import MARGIN, Standardised
 from primacy.runs.randomness import WINDOW, Randomness
 
 
@@ -30,9 +31,9 @@ class Cloning:
 
 def cloning_score(data: Dataset, task: str, cloning: Cloning) -> float:
     """Share of evaluation episodes in which a clone of the data reaches the goal, in [0, 1]."""
-    mean = data.observation.mean(0)
-    deviation = data.observation.std(0) + np.float32(1e-3)
-    seen = torch.from_numpy((data.observation - mean) / deviation)
+    mean, spread = data.observation.mean(0), data.observation.std(0) + np.float32(MARGIN)
+    view = Standardised(*(torch.from_numpy(x[None]) for x in (mean, spread)))
+    seen = view(torch.from_numpy(data.observation[None]))[0]
     taken = torch.from_numpy(data.action)
     randomness = Randomness((cloning.seed,))
     sizes = seen.shape[1], taken.shape[1]
@@ -46,8 +47,7 @@ def cloning_score(data: Dataset, task: str, cloning: Cloning) -> float:
             agent.update(Transitions(here, taken[rows][None], unused, unused, here), torch.empty(0))
 
     def policy(observations: np.ndarray) -> np.ndarray:
-        standard = torch.from_numpy((observations - mean) / deviation)
-        return agent.act_greedily(standard[None])[0].numpy()
+        return agent.act_greedily(view(torch.from_numpy(observations[None])))[0].numpy()
 
     envs = [make(task) for _ in range(cloning.episodes)]
     seeds = [

@@ -1,7 +1,7 @@
 """`primacy data antmaze`: offline data without a download."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +10,7 @@ import tyro
 from primacy.envs.antmaze_tasks import TASKS
 from primacy.replay.offline_files import cache_folder
 from primacy.runs.arguments import parse
+from primacy.runs.data_recipe import Recipe
 from primacy.runs.errors import UserError
 
 
@@ -22,25 +23,7 @@ class DataOptions:
     """antmaze."""
     out: Path
     """File to write, .npz; its header goes beside it as .json."""
-    task: str = "antmaze-umaze-v2"
-    """One of D4RL's tasks; play or diverse decides where walks begin and end."""
-    rows: int = 100_000
-    """Rows, one per control step."""
-    quality: float = 0.5
-    """Share of the time that the ant follows its waypoints, in [0, 1]; the rest of it, it wanders
-    as in exploration data. The header states what cloning makes of it."""
-    seed: int = 0
-    """Of the walks."""
-    noise: float = 0.2
-    """Standard deviation of the noise on actions while it follows waypoints."""
-    wander_noise: float = 1.0
-    """The same while it wanders."""
-    rule: Literal["centred", "d4rl"] = "centred"
-    """When a waypoint is passed: in the next cell, or as in D4RL past its centre."""
-    stop_at_goal: bool = True
-    """End episodes at their goal; otherwise all have 1,001 rows as in D4RL."""
-    relabel: Literal["episode", "fixed"] = "episode"
-    """Rewards for a goal of the task drawn for each episode, or once for all as in D4RL."""
+    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
     controller_steps: int = 40_000
     """Env steps of the controller's training."""
     controller_seed: int = 0
@@ -57,20 +40,22 @@ class DataOptions:
 
 def check(options: DataOptions) -> None:
     """Raises UserError for options that no data can be made of."""
-    if options.task not in TASKS:
-        raise UserError(f"unknown AntMaze task {options.task!r}", f"choose from {', '.join(TASKS)}")
+    recipe = options.recipe
+    if recipe.task not in TASKS:
+        raise UserError(f"unknown AntMaze task {recipe.task!r}", f"choose from {', '.join(TASKS)}")
     if options.out.suffix != ".npz":
         raise UserError(f"--out {options.out} does not end in .npz", "name an .npz file")
-    if not 0.0 <= options.quality <= 1.0:
+    if not 0.0 <= recipe.quality <= 1.0:
         raise UserError(
-            f"--quality {options.quality:g} is outside [0, 1]",
+            f"--quality {recipe.quality:g} is outside [0, 1]",
             "1 follows waypoints all the time, 0 explores",
         )
+    values = asdict(recipe) | asdict(options)
     for name, least in (("rows", 2), ("controller_steps", 1), ("clone_steps", 0)):
-        if getattr(options, name) < least:
+        if values[name] < least:
             raise UserError(f"--{name.replace('_', '-')} must be at least {least}", "give more")
     for name in ("noise", "wander_noise", "seed", "controller_seed", "clone_episodes"):
-        if getattr(options, name) < 0:
+        if values[name] < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "give 0 or more")
 
 
@@ -88,10 +73,8 @@ def data(arguments: Sequence[str]) -> int:
         trained,
     )
     from primacy.runs.data_file import describe, generate, is_there, read_header, request
-    from primacy.runs.data_rollout import Recipe
 
-    names = ("task", "rows", "quality", "seed", "noise", "wander_noise", "rule", "stop_at_goal")
-    recipe = Recipe(**{name: getattr(options, name) for name in (*names, "relabel")})
+    recipe = options.recipe
     cloning = Cloning(options.clone_steps, options.clone_episodes)
     config = controller_config(options.controller_steps, options.controller_seed)
     folder = controller_folder(cache_folder(), config)

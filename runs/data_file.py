@@ -15,7 +15,8 @@ from primacy.envs.antmaze import ACTION, OBSERVATION
 from primacy.replay.offline import transitions
 from primacy.runs.data_cloning import Cloning, cloning_score
 from primacy.runs.data_controller import Controller
-from primacy.runs.data_rollout import Recipe, Walk, walks
+from primacy.runs.data_recipe import Recipe
+from primacy.runs.data_rollout import Walk, walks
 from primacy.runs.errors import UserError, naming
 from primacy.runs.folder import write_json
 from primacy.runs.progress import duration

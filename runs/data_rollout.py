@@ -7,7 +7,6 @@ exploration (data_gen_scripts/commands.sh): a direction of its own for a second,
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from primacy.envs.antmaze import RADIUS, Physics
 from primacy.envs.antmaze_planner import MARKED, Cell, centre, free_cells, waypoint
 from primacy.envs.antmaze_tasks import TASKS
 from primacy.runs.data_controller import Policy
+from primacy.runs.data_recipe import Recipe
 from primacy.runs.randomness import Randomness
 
 LONGEST = 1_001
@@ -24,27 +24,6 @@ SPELL = 10
 """Control steps between decisions to wander, and between the directions of an ant that does."""
 LANES = 16
 """Walks side by side; they share the calls of the controller and nothing else."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the rows of a data set, beside the controller."""
-
-    task: str
-    rows: int
-    quality: float
-    """Share of the time that an ant follows its waypoints; the rest of it, it wanders."""
-    seed: int = 0
-    noise: float = 0.2
-    """Standard deviation of what is added to every action while it follows them."""
-    wander_noise: float = 1.0
-    """The same while it wanders."""
-    rule: Literal["centred", "d4rl"] = "centred"
-    """When a waypoint is passed (envs/antmaze_planner.py)."""
-    stop_at_goal: bool = True
-    """End an episode at its goal; D4RL's generator goes on to 1,001 rows."""
-    relabel: Literal["episode", "fixed"] = "episode"
-    """Rewards for a goal of the task drawn for each episode, or once for all as D4RL does."""
 
 
 @dataclass(frozen=True)

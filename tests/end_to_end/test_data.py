@@ -11,7 +11,7 @@ from primacy.runs.config import RunConfig
 from primacy.runs.data_cloning import Cloning
 from primacy.runs.data_controller import controller, controller_config, controller_folder, trained
 from primacy.runs.data_file import generate, read_header
-from primacy.runs.data_rollout import Recipe
+from primacy.runs.data_recipe import Recipe
 from primacy.runs.errors import UserError
 
 

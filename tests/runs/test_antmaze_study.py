@@ -111,7 +111,7 @@ def test_the_data_are_made_first(scale: str):
     cell = cells(scale)["data"]
     options = parse(DataOptions, "primacy data", [*cell.arguments[1:], "--out", "x.npz"])
     check(options)
-    assert (options.task, options.any_controller) == (TASK, scale == "smoke")
+    assert (options.recipe.task, options.any_controller) == (TASK, scale == "smoke")
     assert cell.config.env_steps == options.controller_steps
     used = {c.config.offline_data for name, c in cells(scale).items() if name != "data"}
     assert used == {f"{{out}}/{TASK}/data.npz"}

@@ -12,7 +12,8 @@ from primacy.runs import data_file, data_rollout
 from primacy.runs.data_cloning import Cloning
 from primacy.runs.data_controller import Controller
 from primacy.runs.data_file import figures, generate, read_header, table
-from primacy.runs.data_rollout import LONGEST, SPELL, Lane, Recipe, Walk, route, walks
+from primacy.runs.data_recipe import Recipe
+from primacy.runs.data_rollout import LONGEST, SPELL, Lane, Walk, route, walks
 from primacy.runs.errors import UserError
 
 RECIPE = Recipe("antmaze-umaze-v2", 60, 0.5)
