@@ -22,6 +22,7 @@ PACKAGES = ("torch", "numpy", "gymnasium", "dm-control", "mujoco", "ale-py", "sa
 FREE_FIELDS = frozenset({"label"})
 
 LATER_FIELDS = {
+    "backend": "",
     "offline_data": "",
     "reward_scale": 1.0,
     "reward_bias": 0.0,

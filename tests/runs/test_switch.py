@@ -1,6 +1,6 @@
 """The options of the switch from offline to online, and what is refused of them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,6 +58,21 @@ def test_remedies_at_the_switch_never_come_by_themselves():
     assert perturb.shrink == 0.5
     assert reset.event(10**12, 10**13) is None
     assert reset.next_after(7) == NEVER
+
+
+FIRST_FIELDS = (
+    "task agent seeds replay_ratio remedies env_steps start_steps action_repeat batch_size n_step "
+    "replay_capacity prime_updates prime_transitions eval_every eval_episodes diagnose_every "
+    "log_every checkpoint_every keep_checkpoints given_transitions offline_updates device compile "
+    "threads label algorithm"
+).split()
+"""What configurations had before any other field came."""
+
+
+def test_every_field_that_came_later_says_what_folders_without_it_did():
+    assert {f.name for f in fields(RunConfig)} - set(FIRST_FIELDS) == set(LATER_FIELDS)
+    written = to_dict(RunConfig(task="cartpole-swingup"))
+    assert {name: written[name] for name in LATER_FIELDS} == LATER_FIELDS
 
 
 def test_a_folder_without_the_fields_is_read_and_goes_on(tmp_path: Path):
