@@ -63,7 +63,11 @@ class Choices:
     def act(self, env_step: int, seen: np.ndarray) -> np.ndarray:
         """See Acting."""
         noise, config = self._noise.at(env_step), self.parts.config
-        noise[:, 0] = share_of_random(config, env_step)
+        share = share_of_random(config, env_step)
+        noise[:, 0] = share
+        if share >= 1.0:
+            nobody = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
+            return epsilon_greedy(nobody, noise, self.parts.spaces.actions).cpu().numpy()
         return self.agent.act(torch.from_numpy(seen).to(config.device), noise).cpu().numpy()
 
     def _draw(self, start: int, count: int) -> Tensor:
