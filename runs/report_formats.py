@@ -12,7 +12,7 @@ import numpy as np
 from primacy.runs.report_labels import metric_name
 from primacy.runs.report_tables import NAMES, Numbers, Row
 
-DECIMALS = {"Tasks": 1, "P-values": 4, "Offline-to-online": 2}
+DECIMALS = {"Tasks": 1, "P-values": 4, "Offline-to-online": 2, "Published by game": 1}
 """Of each table's numbers, where not 3."""
 
 PARTS_SHOWN = {"environment": "environment", "update": "updates", "evaluation": "evaluation"}
@@ -54,6 +54,8 @@ def side_tables(numbers: Numbers) -> dict[str, list[Row]]:
     """Tables about networks, cost and what was asked for, heading -> cell."""
     return {
         "Offline-to-online": list(_offline(numbers.offline_to_online)),
+        "Published": [_published(row) for row in numbers.published],
+        "Published by game": list(_games(numbers.published_games)),
         "Relations": [_relation(row) for row in numbers.relations],
         "Interventions": [_intervention(row) for row in numbers.interventions],
         "Costs": list(_costs(numbers.costs)),
@@ -104,6 +106,27 @@ def _offline(rows: list[Row]) -> Iterable[Row]:
         cells = {heading: _cell(own[metric], "value") for heading, metric in OFFLINE.items()}
         seeds = max(row["seeds"] for row in own.values())
         yield {"task": task, "condition": condition, **cells, "seeds": seeds}
+
+
+def _published(row: Row) -> Row:
+    return {
+        "from": row["source"],
+        "condition": row["condition"],
+        "games": row["games"],
+        "runs a game": row["runs"],
+        "IQM": Interval(row["iqm"], row["low"], row["high"]),
+        "median": row["median"],
+        "mean": row["mean"],
+        "optimality gap": row["optimality_gap"],
+        "hours a run": row["hours"],
+    }
+
+
+def _games(rows: list[Row]) -> Iterable[Row]:
+    """A row per game, a column per agent."""
+    for game in dict.fromkeys(row["game"] for row in rows):
+        own = {row["agent"]: row["return"] for row in rows if row["game"] == game}
+        yield {"game": game, **own}
 
 
 def _relation(row: Row) -> Row:

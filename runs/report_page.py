@@ -38,8 +38,8 @@ from primacy.runs.results import RUN_FOLDER
 from primacy.runs.scoring import POOLED
 from primacy.runs.statistics import Bootstrap
 
-ASKED = ("Thresholds", "P-values", "Offline-to-online")
-"""Tables that are there only where they were asked for, or where runs have an offline phase."""
+ASKED = ("Thresholds", "P-values", "Offline-to-online", "Published", "Published by game")
+"""Tables that are there only where they were asked for, or have something to say."""
 
 FEW_TASKS = 5
 """Below this many tasks aggregates are unstable, and the page shows the tasks first."""

@@ -18,6 +18,12 @@ from primacy.runs.report_efficiency import (
 from primacy.runs.report_interventions import INTERVENTION_COLUMNS, Change, changes, summary
 from primacy.runs.report_offline import OFFLINE_COLUMNS, offline_online
 from primacy.runs.report_progress import check_progress
+from primacy.runs.report_published import (
+    GAME_COLUMNS,
+    PUBLISHED_COLUMNS,
+    published,
+    published_games,
+)
 from primacy.runs.report_relations import RELATION_COLUMNS, Relation, relation_rows, relations
 from primacy.runs.report_request import Request
 from primacy.runs.report_scores import SIZE, Row, areas, band_name, ends, footing, scores
@@ -64,6 +70,8 @@ COLUMNS = {
     "last_four_high interval".split(),
     "curves": "task condition env_step gradient_step frame mean low high seeds interval".split(),
     "offline_to_online": OFFLINE_COLUMNS,
+    "published": PUBLISHED_COLUMNS,
+    "published_games": GAME_COLUMNS,
     "interventions": INTERVENTION_COLUMNS,
     "relations": RELATION_COLUMNS,
     "costs": COST_COLUMNS,
@@ -84,6 +92,8 @@ class Numbers:
     per_task: list[Row]
     curves: list[Row]
     offline_to_online: list[Row]
+    published: list[Row]
+    published_games: list[Row]
     interventions: list[Row]
     relations: list[Row]
     costs: list[Row]
@@ -117,8 +127,10 @@ def numbers(
     chances = {pair: _improvement(pair, bootstrap) for pair in pairs}
     related = {e.title: relations(e) for e in study.experiments}
     changed = {e.title: changes(e) for e in study.experiments}
+    spent = [row for e in study.experiments for row in costs(e)]
+    whole = [row for _, (row, _) in aggregates]
     return Numbers(
-        aggregates=[row for _, (row, _) in aggregates],
+        aggregates=whole,
         differences=[
             r for pair in pairs for r in _differences(pair, chances[pair], bootstrap, request)
         ],
@@ -131,9 +143,11 @@ def numbers(
         per_task=[_per_task(e, c, t, bootstrap) for e, c, t in cells],
         curves=[row for e, c, t in cells for row in _curve(e, c, t, bootstrap)],
         offline_to_online=[r for e in study.experiments for r in offline_online(e, bootstrap)],
+        published=list(published(study.experiments, whole, spent)),
+        published_games=list(published_games(study.experiments)),
         interventions=[r for e in study.experiments for r in summary(e, changed[e.title])],
         relations=[r for e in study.experiments for r in relation_rows(e, related[e.title])],
-        costs=[row for e in study.experiments for row in costs(e)],
+        costs=spent,
         comparisons=pairs,
         related=related,
         changed=changed,

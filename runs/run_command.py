@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import tyro
 
-from primacy.runs import antmaze, dmc_quadruped
+from primacy.runs import antmaze, atari100k, dmc_quadruped
 from primacy.runs.arguments import parse
 from primacy.runs.assembly import assemble
 from primacy.runs.compilation import planned_updates
@@ -22,7 +22,7 @@ from primacy.runs.learning import Learner
 from primacy.runs.progress import duration
 from primacy.runs.sweep import Cell, run_all
 
-STUDIES = {"dmc-quadruped": dmc_quadruped, "antmaze": antmaze}
+STUDIES = {"dmc-quadruped": dmc_quadruped, "antmaze": antmaze, "atari100k": atari100k}
 
 SPEED_TEST_SECONDS = 5.0
 TRIED = 1_000
@@ -45,13 +45,13 @@ class StudyOptions:
     """Run a study's conditions side by side; finished runs are skipped, unfinished ones go on."""
 
     study: tyro.conf.Positional[str]
-    """dmc-quadruped or antmaze."""
+    """dmc-quadruped, antmaze or atari100k."""
     out: Path
     """Folder of the run folders TASK/CONDITION."""
     scale: Literal["paper", "cpu", "smoke"] = "cpu"
     """Published sizes; sizes for some hours on a CPU; a trial of a few minutes."""
     tasks: tuple[str, ...] = ()
-    """Other tasks than the study's own."""
+    """Other tasks than the study's own (atari100k at paper scale: all 26 games, else one)."""
     seeds: tuple[int, ...] = ()
     """Other seeds than the scale's."""
     conditions: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     scale = study.SCALES[options.scale]
     if options.seeds:
         scale = replace(scale, seeds=options.seeds)
-    tasks = options.tasks or study.TASKS
+    tasks = options.tasks or getattr(scale, "tasks", study.TASKS)
     cells = _chosen([c for task in tasks for c in _conditions(task, scale, options)], options)
     for cell in cells:
         print(shlex.join(["primacy", *cell.arguments]))
