@@ -324,7 +324,9 @@ class BBF(StackedAgent):
     @torch.no_grad()
     def _activations_of(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         taps: dict[str, Tensor] = {}
-        latent = self.net.encode(self.critic, batch["observation"].float() / 255.0, taps)
+        seen = batch["observation"]
+        first = seen if seen.ndim == 5 else seen[:, :, 0]
+        latent = self.net.encode(self.critic, first.float() / 255.0, taps)
         self.net.outputs(self.critic, latent, None, taps)
         return taps
 

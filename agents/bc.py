@@ -27,6 +27,9 @@ class BCConfig:
     discount: ClassVar[float] = 1.0
     """Nothing is discounted: rewards are not looked at."""
 
+    n_step: ClassVar[int] = 1
+    """Nor are they summed."""
+
     steps_per_update: ClassVar[int] = 1
     """Gradient steps in one call of the agent's update."""
 

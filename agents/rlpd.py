@@ -48,6 +48,8 @@ class RLPDConfig:
     """Adam's term in the denominator (optax)."""
     discount: float = 0.99
     """Discount per env step."""
+    n_step: int = 1
+    """Length of the n-step return in env steps."""
     target_rate: float = 0.005
     """Share of the new critics in the target critics after each critic step."""
     critics: int = 10

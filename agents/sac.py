@@ -44,6 +44,8 @@ class SACConfig:
     """Largest gradient norm per seed and network; 0 clips nothing."""
     discount: float = 0.99
     """Discount per env step."""
+    n_step: int = 1
+    """Length of the n-step return in env steps."""
     target_rate: float = 0.005
     """Share of the new critic in the target critic at each update."""
     critics: int = 2

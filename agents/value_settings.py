@@ -75,14 +75,33 @@ class BBFConfig:
     bootstrap_offset: int = 0
     """Where returns bootstrap from, relative to s_{t+n}; -1 is the reference code's state, with its
     window of terminals. The replay buffer's affair."""
-    warmup: int = 2_000
-    """Env steps of random actions before the first update."""
     epsilon_decay: int = 2_001
-    """Env steps after warm-up over which random actions become rare."""
+    """Env steps over which random actions become rare, from the first update on."""
     final_epsilon: float = 0.0
     """Share of random actions after that."""
     evaluation_epsilon: float = 0.001
     """Share of random actions in evaluation."""
+    frame_stack: int = 4
+    """Frames in an observation."""
+    before_start: ClassVar[Literal["zero", "repeat"]] = "zero"
+    """What stands for frames before an episode or a life began: black ones."""
+    life_ends: bool = True
+    """A lost life ends the episode that is learned from; evaluation plays on."""
+    reward_clip: float = 1.0
+    """Rewards are learned from as if within [-reward_clip, reward_clip]; 0 clips nothing."""
+    priority_exponent: float = 0.5
+    """Power of a transition's loss in its priority; 0 draws uniformly."""
+    importance: float = 0.5
+    """Power of 1 / priority in the weight of a sample, at the first update."""
+    final_importance: float = 0.5
+    """The same at the last update; linear in between."""
+    margin: int = 16
+    """Newest transitions that are not drawn."""
+
+
+def bbf_rl(config: BBFConfig) -> BBFConfig:
+    """BBF without self-prediction."""
+    return replace(config, jumps=0, self_prediction=0.0)
 
 
 def sr_spr(config: BBFConfig) -> BBFConfig:
@@ -113,6 +132,9 @@ def spr(config: BBFConfig) -> BBFConfig:
         gradient_clip=10.0,
         target_rate=1.0,
         acting="online",
+        importance=0.4,
+        final_importance=1.0,
+        margin=0,
     )
 
 
@@ -144,9 +166,10 @@ def drq_eps(config: BBFConfig) -> BBFConfig:
         self_prediction=0.0,
         target_rate=1.0,
         acting="online",
-        warmup=1_600,
         epsilon_decay=5_000,
         final_epsilon=0.01,
+        priority_exponent=0.0,
+        margin=0,
     )
 
 

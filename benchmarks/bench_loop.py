@@ -16,8 +16,9 @@ from typing import Any
 import torch
 
 from primacy.runs.compilation import compile_update
-from primacy.runs.config import SCHEMA, RunConfig, sac, to_dict
+from primacy.runs.config import SCHEMA, RunConfig, to_dict
 from primacy.runs.folder import RunFolder
+from primacy.runs.settings import sac
 from primacy.runs.train import Training
 
 WARM_UP, STEPS, ROUNDS = 100, 200, 5

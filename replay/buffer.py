@@ -1,6 +1,8 @@
 """The replay buffer of all agents: S lanes of packed rows in one tensor, used as a ring."""
 
 import re
+from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -222,8 +224,10 @@ class Replay:
         n_step: int,
         discount: float,
         newest: int | Tensor | None = None,
+        clip: float = inf,
     ) -> Windows:
-        """The windows of n_step steps from `ages` on, which end early as `at` says.
+        """The windows of n_step steps from `ages` on, which end early as `at` says; each reward
+        is cut to [-clip, clip] before they are summed.
 
         Raises ValueError for windows without a step.
         """
@@ -231,7 +235,7 @@ class Replay:
             raise ValueError(f"n_step must be at least 1, not {n_step}")
         if n_step == 1:
             reward, terminated, _ = self.gather(self._outcomes, ages).unbind(-1)
-            return Windows(reward, torch.ones_like(ages), terminated)
+            return Windows(_clipped(reward, clip), torch.ones_like(ages), terminated)
         newest = self.size - 1 if newest is None else newest
         steps = torch.arange(n_step, device=self.device)
         reached = ages.unsqueeze(-1) + steps
@@ -241,7 +245,7 @@ class Replay:
         length = 1 + (ended[..., :-1].cumsum(-1) == 0).sum(-1)
         inside = steps < length.unsqueeze(-1)
         # Summed in float64, so that the order of the sum cannot show in the float32 result.
-        rewards = reward.double().where(inside, 0.0) * discount ** steps.double()
+        rewards = _clipped(reward, clip).double().where(inside, 0.0) * discount ** steps.double()
         last = terminated.gather(-1, length.unsqueeze(-1) - 1).squeeze(-1)
         return Windows(rewards.sum(-1).float(), length, last)
 
@@ -251,7 +255,18 @@ class Replay:
             *ages.shape, table.shape[1]
         )
 
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds beside the journal: nothing."""
+        return {}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Nothing to do once refilled."""
+
     def positions(self, ages: Tensor) -> Tensor:
         """Where ages [S, ...] lie in tables of S * capacity rows."""
         lanes = self._lane_starts.view(-1, *([1] * (ages.ndim - 1)))
         return (ages + (self.total - self.size)) % self.capacity + lanes
+
+
+def _clipped(reward: Tensor, clip: float) -> Tensor:
+    return reward if clip == inf else reward.clamp(-clip, clip)

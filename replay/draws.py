@@ -41,12 +41,13 @@ class Draws(Protocol):
         """Told the new priorities [S, ..., B] of positions int64 in the ring, of some lanes."""
         ...
 
-    def state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds of it."""
+    def state(self, held: Span) -> dict[str, Tensor]:
+        """What a checkpoint holds of it, each tensor with a leading axis of lanes."""
         ...
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
-        """Be again what `state` was taken from."""
+    def load(self, state: Mapping[str, Tensor], held: Span) -> None:
+        """Be again what `state` was taken from; `held` are the transitions held now, as many or
+        fewer, of which the newest are the same."""
         ...
 
 
@@ -66,11 +67,11 @@ class Uniform:
     def prioritise(self, positions: Tensor, priorities: Tensor, lanes: Tensor | None) -> None:
         """See Draws; whoever asks for uniform draws may give priorities back none the less."""
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self, held: Span) -> dict[str, Tensor]:
         """See Draws."""
         return {}
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load(self, state: Mapping[str, Tensor], held: Span) -> None:
         """See Draws."""
 
 
@@ -163,11 +164,18 @@ class Priorities:
         self.values.scatter_(1, places, new.gather(1, last))
         torch.maximum(self._largest, new.amax(-1), out=self._largest)
 
-    def state(self) -> dict[str, Tensor]:
-        """Priorities float64 [S, capacity], and the largest ever stored [S]."""
-        return {"priorities": self.values, "largest_priority": self._largest}
+    def state(self, held: Span) -> dict[str, Tensor]:
+        """Priorities float64 [S, size], the oldest transition's first, and the largest ever stored
+        [S]."""
+        values = self.values.index_select(1, self._places(held))
+        return {"priorities": values, "largest_priority": self._largest}
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load(self, state: Mapping[str, Tensor], held: Span) -> None:
         """See Draws."""
-        self.values.copy_(state["priorities"])
+        newest = state["priorities"][:, -held.size :] if held.size else state["priorities"][:, :0]
+        self.values.index_copy_(1, self._places(held), newest.to(self.values))
         self._largest.copy_(state["largest_priority"])
+
+    def _places(self, held: Span) -> Tensor:
+        ages = torch.arange(held.size, device=self.values.device)
+        return (held.oldest + ages) % self.capacity

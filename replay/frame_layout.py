@@ -39,6 +39,10 @@ class FrameLayout:
         if len(self.frame) not in (2, 3) or min(self.frame) < 1:
             raise ValueError(f"a frame is [H, W] or [C, H, W], not {list(self.frame)}")
 
+    def __str__(self) -> str:
+        acted = "choices" if self.action_size is None else f"actions of {self.action_size} numbers"
+        return f"frames of {' x '.join(map(str, self.frame))} and {acted}"
+
     @property
     def pixels(self) -> int:
         """Bytes of a frame."""

@@ -1,6 +1,7 @@
 """The replay buffer of agents that see: each image once, stacks of them assembled at sampling."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,8 @@ class Returns(NamedTuple):
 
     n_step: int = 1
     discount: float = 0.99
+    reward_clip: float = inf
+    """Each reward is cut to [-reward_clip, reward_clip] before they are summed."""
     bootstrap_offset: int = 0
     """0, or -1 for the off-by-one of bigger_better_faster's replay: the value is taken at s_{t+n-1}
     (still times discount**n), and a termination in the last of the n steps does not stop it."""
@@ -188,7 +191,7 @@ class FrameReplay:
         Raises ReplayError for a buffer that does not hold what is asked for.
         """
         count = self.steps.drawable(first, margin)
-        span = Span((self.total - self.size) % self.capacity, count)
+        span = Span(self._oldest, count)
         ages, weight = self.draws.draw(doubles(uniforms).to(self.device), span, beta)
         return Drawn(ages, weight, count + margin - 1)
 
@@ -202,12 +205,22 @@ class FrameReplay:
         self.draws.prioritise(positions, priorities, lanes)
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds beside the journal: priorities, or nothing."""
-        return self.draws.state()
+        """What a checkpoint holds beside the journal: priorities, the oldest transition's first, or
+        nothing."""
+        return self.draws.state(Span(self._oldest, self.size))
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Be again what `state` was taken from, once refilled from the journal."""
-        self.draws.load(state)
+        """Be again what `state` was taken from, once refilled from the journal; the capacity may
+        have become another one.
+
+        Raises KeyError where the state is of a buffer with other draws.
+        """
+        self.draws.load(state, Span(self._oldest, self.size))
+
+    @property
+    def _oldest(self) -> int:
+        """Position of the oldest transition held."""
+        return (self.total - self.size) % self.capacity
 
     # Sampling
 
@@ -251,8 +264,8 @@ class FrameReplay:
 
     def _returns(self, drawn: Drawn, returns: Returns) -> tuple[Tensor, Tensor, Tensor]:
         """Reward and discount of each window, and where its last step lies."""
-        n_step, discount, bootstrap_offset = returns
-        windows = self.steps.windows(drawn.ages, n_step, discount, drawn.newest)
+        n_step, discount, clip, bootstrap_offset = returns
+        windows = self.steps.windows(drawn.ages, n_step, discount, drawn.newest, clip)
         stopped = windows.terminated
         if bootstrap_offset == -1:
             stopped = stopped * (windows.length < n_step)

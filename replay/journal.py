@@ -40,7 +40,11 @@ L = TypeVar("L", bound=Layout | FrameLayout)
 class Buffer(Protocol):
     """A replay buffer that a journal can fill."""
 
-    capacity: int
+    @property
+    def capacity(self) -> int:
+        """Transitions held at most, per lane."""
+        ...
+
     history: int
     """Transitions before the oldest one held that its observation is made of."""
 

@@ -34,6 +34,10 @@ class Layout:
     observation_size: int
     action_size: int
 
+    def __str__(self) -> str:
+        sizes = self.observation_size, self.action_size
+        return "observations of {} and actions of {} numbers".format(*sizes)
+
     @property
     def width(self) -> int:
         """Numbers in a row."""

@@ -19,10 +19,11 @@ from primacy.agents import rlpd as prior_data
 from primacy.agents.iql import IQLConfig
 from primacy.agents.rlpd import RLPDConfig
 from primacy.envs import antmaze_tasks
-from primacy.runs.config import RunConfig, iql, near, rlpd
+from primacy.runs.config import RunConfig, near
 from primacy.runs.data_controller import controller_config
 from primacy.runs.errors import UserError
 from primacy.runs.options import as_arguments, differing
+from primacy.runs.settings import iql, rlpd
 from primacy.runs.sweep import Cell
 
 TASKS = ("antmaze-umaze-v2",)

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from primacy.agents.agent import Agent
+from primacy.envs.atari_frames import FrameStack
 from primacy.envs.lanes import Lanes
 from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.contract import Architecture
 from primacy.plasticity.remedies import parse
-from primacy.replay.buffer import Replay, describe
+from primacy.replay.buffer import Replay
+from primacy.replay.frame_layout import FrameLayout
+from primacy.replay.frames import FrameReplay
 from primacy.replay.layout import Layout
 from primacy.runs.agents import AGENTS
 from primacy.runs.config import RunConfig
@@ -20,6 +23,7 @@ from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
+from primacy.runs.spaces import Spaces
 from primacy.runs.switch import switch_remedies
 
 
@@ -30,12 +34,15 @@ class Parts:
     config: RunConfig
     randomness: Randomness
     lanes: Lanes
-    layout: Layout
-    replay: Replay
+    spaces: Spaces
+    layout: Layout | FrameLayout
+    replay: Replay | FrameReplay
     agent: Agent
     chain: Chain
     initial: dict[str, dict[str, Tensor]]
     """Parameters at initialisation by network, for the distance from it."""
+    eyes: FrameStack | None = None
+    """The last frames of each lane, where the agent sees frames."""
     view: View = as_is
     """What the networks see of observations; set once the given transitions are in the journal."""
 
@@ -53,7 +60,11 @@ def make_lanes(config: RunConfig) -> Lanes:
     """S training environments; episode e of a seed is a function of (seed, e)."""
     own = [Randomness((seed,)) for seed in config.seeds]
     envs = [environment(config) for _ in config.seeds]
-    return Lanes(envs, lambda lane, episode: own[lane].integers("environment", episode)[0])
+    return Lanes(
+        envs,
+        lambda lane, episode: own[lane].integers("environment", episode)[0],
+        getattr(config.algorithm, "life_ends", False),
+    )
 
 
 def remedies(config: RunConfig) -> list[Any]:
@@ -61,26 +72,23 @@ def remedies(config: RunConfig) -> list[Any]:
     return [remedy for text in config.remedies if (remedy := parse(text)) is not None]
 
 
-def architectures(
-    config: RunConfig, observation_size: int, action_size: int
-) -> dict[str, Architecture]:
+def architectures(config: RunConfig, spaces: Spaces) -> dict[str, Architecture]:
     """The networks after the remedies' build options, by name."""
-    plans = AGENTS[type(config.algorithm)].plans(config.algorithm, observation_size, action_size)
+    agent = AGENTS[type(config.algorithm)]
+    plans = agent.plans(config.algorithm, spaces.seen, spaces.actions)
     chosen = remedies(config)
     return {name: options(chosen, name, plain, inputs) for name, (plain, inputs) in plans.items()}
 
 
-def make_agent(
-    config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
-) -> tuple[Agent, Chain]:
+def make_agent(config: RunConfig, randomness: Randomness, spaces: Spaces) -> tuple[Agent, Chain]:
     """The agent with the remedies' build options applied, and the chain of its remedies, those
     of the switch last."""
     agent = AGENTS[type(config.algorithm)](
         config.algorithm,
-        observation_size,
-        action_size,
+        spaces.seen,
+        spaces.actions,
         randomness.generators("initialisation", 0),
-        architectures(config, observation_size, action_size),
+        architectures(config, spaces),
         config.device,
     )
     chain = Chain([*remedies(config), *switch_remedies(config.at_switch)], agent.networks())
@@ -88,7 +96,7 @@ def make_agent(
     return agent, chain
 
 
-Maker = Callable[[RunConfig, Randomness, int, int], tuple[Agent, Chain]]
+Maker = Callable[[RunConfig, Randomness, Spaces], tuple[Agent, Chain]]
 """What makes an agent and its chain, as `make_agent` does."""
 
 
@@ -97,13 +105,16 @@ def assemble(config: RunConfig, say: Callable[[str], None], maker: Maker = make_
     set_up_torch(config)
     randomness = Randomness(config.seeds)
     lanes = make_lanes(config)
-    layout = Layout(lanes.observations.shape[1], lanes.action_size)
+    spaces = Spaces.of(lanes.envs[0], config.algorithm)
     capacity = min(config.replay_capacity, config.given_transitions + config.env_steps)
-    agent, chain = maker(config, randomness, layout.observation_size, layout.action_size)
+    agent, chain = maker(config, randomness, spaces)
     initial = {
         network.name: {name: value.clone() for name, _, _, value in network.parameters()}
         for network in agent.networks().values()
     }
-    say(describe(layout, len(config.seeds), capacity))
-    replay = Replay(layout, len(config.seeds), capacity, torch.device(config.device))
-    return Parts(config, randomness, lanes, layout, replay, agent, chain, initial)
+    say(spaces.describe(len(config.seeds), capacity))
+    replay = spaces.replay(config, capacity)
+    eyes = spaces.eyes(len(config.seeds), config.algorithm)
+    return Parts(
+        config, randomness, lanes, spaces, spaces.layout, replay, agent, chain, initial, eyes
+    )

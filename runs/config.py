@@ -1,10 +1,8 @@
-"""The configuration of a run: one frozen dataclass, its published settings as functions, and its
-JSON form."""
+"""The configuration of a run: one frozen dataclass, and its JSON form."""
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from fractions import Fraction
 from functools import cached_property
@@ -12,13 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from primacy.agents import iql as implicit_q_learning
-from primacy.agents.bc import BCConfig
 from primacy.agents.iql import IQLConfig
-from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.sac import SACConfig
 from primacy.envs import antmaze_tasks
 from primacy.plasticity import remedies as remedy_syntax
-from primacy.runs.agents import AgentConfig, check_agent, check_steps
+from primacy.runs.agents import ALGORITHMS, TAKES, AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
 from primacy.runs.shares import online_share
 from primacy.runs.switch import check_switch
@@ -32,11 +28,12 @@ class RunConfig:
     Control)."""
 
     task: str
-    """Task: "domain-task" of the DeepMind Control suite (quadruped-run, walker-stand, ...) or one
-    of D4RL's AntMaze (antmaze-umaze-v2, ...)."""
+    """Task: "domain-task" of the DeepMind Control suite (quadruped-run, walker-stand, ...), one
+    of D4RL's AntMaze (antmaze-umaze-v2, ...) or a game of Atari-100k (atari-breakout, ...)."""
     agent: str = "sac"
     """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16,
-    resets), iql, rlpd (both from scratch, without prior data), bc."""
+    resets), iql, rlpd (both from scratch, without prior data), bc; for Atari bbf, bbf-rl (without
+    self-prediction), sr-spr, spr, drq-atari (of Hare & Tortoise's table), drq-eps."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; S independent agents are trained in one process."""
     replay_ratio: str = "1"
@@ -55,8 +52,6 @@ class RunConfig:
     installed (docs/antmaze.md)."""
     batch_size: int = 256
     """Transitions per gradient step."""
-    n_step: int = 1
-    """Length of the n-step return in env steps."""
     replay_capacity: int = 1_000_000
     """Transitions kept per seed; the oldest go first."""
     prime_updates: int = 0
@@ -132,66 +127,6 @@ class RunConfig:
         return steps * (learning * self.ratio.numerator // (self.ratio.denominator * steps))
 
 
-def sac(task: str) -> RunConfig:
-    """The primacy-bias study's SAC (Nikishin et al. 2022, rl_with_resets configs/sac.py), without
-    resets."""
-    return RunConfig(task=task)
-
-
-def sr_sac(task: str) -> RunConfig:
-    """SR-SAC at replay ratio 16 (D'Oro et al. 2023): a full reset every 2,560,000 gradient steps,
-    DMC15-500k."""
-    return replace(
-        sac(task),
-        agent="sr-sac",
-        replay_ratio="16",
-        env_steps=500_000,
-        remedies=("reset:every=2560000,unit=gradient_steps",),
-    )
-
-
-def iql(task: str) -> RunConfig:
-    """IQL's online phase from scratch (Kostrikov et al. 2021, train_finetune.py): no random steps
-    beyond one batch, one update per env step, 1e6 env steps."""
-    return replace(
-        sac(task), agent="iql", algorithm=IQLConfig(), start_steps=256, env_steps=1_000_000
-    )
-
-
-def rlpd(task: str) -> RunConfig:
-    """RLPD's locomotion setting without prior data (Ball et al. 2023): 20 critic steps per env
-    step, 250,000 env steps, the first 5,000 random."""
-    return replace(
-        sac(task),
-        agent="rlpd",
-        algorithm=RLPDConfig(),
-        replay_ratio="20",
-        start_steps=5_000,
-        env_steps=250_000,
-    )
-
-
-def bc(task: str) -> RunConfig:
-    """Behaviour cloning (CORL). Without prior data it clones its own first, random actions."""
-    return replace(sac(task), agent="bc", algorithm=BCConfig())
-
-
-SETTINGS: dict[str, Callable[[str], RunConfig]] = {
-    "sac": sac,
-    "sr-sac": sr_sac,
-    "iql": iql,
-    "rlpd": rlpd,
-    "bc": bc,
-}
-ALGORITHMS: dict[str, type] = {
-    "sac": SACConfig,
-    "sr-sac": SACConfig,
-    "iql": IQLConfig,
-    "rlpd": RLPDConfig,
-    "bc": BCConfig,
-}
-
-
 def near(name: str, names: list[str]) -> str:
     """A hint that names what was perhaps meant."""
     close = get_close_matches(name, names, n=3, cutoff=0.5)
@@ -199,8 +134,8 @@ def near(name: str, names: list[str]) -> str:
 
 
 def _check(config: RunConfig) -> None:
-    if config.agent not in SETTINGS:
-        raise UserError(f"unknown agent {config.agent!r}", near(config.agent, list(SETTINGS)))
+    if config.agent not in ALGORITHMS:
+        raise UserError(f"unknown agent {config.agent!r}", near(config.agent, list(ALGORITHMS)))
     try:
         ratio = Fraction(config.replay_ratio)
     except (ValueError, ZeroDivisionError):
@@ -215,7 +150,7 @@ def _check(config: RunConfig) -> None:
             f"--seeds {' '.join(map(str, config.seeds))}: each seed once, none negative",
             "give different seeds, for example --seeds 0 1 2",
         )
-    positive = ("action_repeat", "batch_size", "n_step", "replay_capacity")
+    positive = ("action_repeat", "batch_size", "replay_capacity")
     positive += ("start_steps", "eval_episodes", "log_every", "checkpoint_every", "threads")
     positive += ("prime_transitions",)
     for name in positive:
@@ -278,9 +213,10 @@ def _check_length(config: RunConfig) -> None:
             f"--env-steps {config.env_steps} with {config.offline_updates} offline updates",
             "give at least one env step, or offline updates on transplanted transitions",
         )
-    if config.reward_bias and config.n_step > 1:
+    n_step = config.algorithm.n_step
+    if config.reward_bias and n_step > 1:
         raise UserError(
-            f"--reward-bias {config.reward_bias:g} is for returns of one step, not {config.n_step}",
+            f"--reward-bias {config.reward_bias:g} is for returns of one step, not {n_step}",
             "leave --n-step or --reward-bias out",
         )
 
@@ -289,6 +225,7 @@ def _check_offline(config: RunConfig) -> None:
     """What needs transitions before the first env step, or a first env step."""
     share = online_share(config.online_sampling, config.batch_size)
     check_switch(config.at_switch)
+    _check_frames(config)
     needing = {
         "--offline-updates": config.offline_updates > 0,
         "--relearn-updates": config.relearn_updates != 0,
@@ -313,6 +250,21 @@ def _check_offline(config: RunConfig) -> None:
             f"replay holds {config.replay_capacity:,}",
             f"give --replay-capacity {held}",
         )
+
+
+def _check_frames(config: RunConfig) -> None:
+    """What agents that see frames are not offered."""
+    vectors = {
+        "--offline-data": bool(config.offline_data),
+        "--normalize-observations": config.normalize_observations,
+        f"--online-sampling {config.online_sampling}": config.online_sampling != "append",
+    }
+    for option in [option for option, wanted in vectors.items() if wanted]:
+        if TAKES[type(config.algorithm)].frames:
+            raise UserError(
+                f"{option} is for observations that are vectors; {config.agent} sees frames",
+                "leave it out; `primacy transplant` gives a run the frames of another",
+            )
 
 
 def _remedy(text: str) -> Any:

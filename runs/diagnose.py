@@ -1,15 +1,20 @@
 """Diagnostics during training: rows of plasticity.csv at intervals and around interventions."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 
+from primacy.agents.agent import Batch
 from primacy.plasticity.contract import PlasticNetwork
 from primacy.plasticity.diagnostics import measure
 from primacy.runs.assembly import Parts
-from primacy.runs.sampling import Sampler
+from primacy.runs.sampling import sampler
 from primacy.runs.tables import Table
 
 SMALLEST_BATCH = 512
 """Replay states per seed; wide layers get twice their features, which ranks need."""
+
+FRAME_STATES = 256
+"""The same of stacks of frames, which cost a thousand times as much: ranks above it do not show."""
 
 
 def batch_size(networks: Iterable[PlasticNetwork]) -> int:
@@ -25,8 +30,10 @@ class Diagnostics:
     def __init__(self, parts: Parts, table: Table) -> None:
         self.parts = parts
         self.table = table
-        self._sampler = Sampler(parts)
-        self.states = batch_size(parts.agent.networks().values())
+        self._sampler = sampler(parts)
+        self.states, self.probed = FRAME_STATES, parts.config.batch_size
+        if not parts.spaces.stack:
+            self.states = self.probed = batch_size(parts.agent.networks().values())
         self.claimed = -1
         """The last interval in which an intervention was measured."""
 
@@ -45,19 +52,24 @@ class Diagnostics:
             return
         source = parts.randomness.source("diagnostics", gradient_step, 1)
         uniforms = source.uniform("batch", (self.states,))[:, 0]
-        batch = self._sampler.draw(uniforms)
+        batch = self._sampler.look(uniforms)
         inputs = {"observation": batch.observation, "action": batch.action}
         rows = []
         for network in parts.agent.networks().values():
             initial = parts.initial[network.name]
             for layer, metric, values in measure(network, inputs, initial):
                 rows.append((network.name, layer, metric, values))
-        for name, figures in parts.agent.probe(
-            batch, parts.agent.draw(source, self.states)[0]
-        ).items():
+        noise = parts.agent.draw(source, self.probed)[0]
+        for name, figures in parts.agent.probe(_rows(batch, self.probed), noise).items():
             rows += [(name, "", metric, values) for metric, values in figures.items()]
         for network, layer, metric, values in rows:
             for seed, value in zip(config.seeds, values.tolist(), strict=True):
                 self.table.add(
                     seed, env_step, gradient_step, phase, network, layer, metric, float(value)
                 )
+
+
+def _rows(batch: Batch, count: int) -> Batch:
+    """The first `count` transitions of each seed."""
+    columns = cast(Any, batch)
+    return columns._replace(**{name: x[:, :count] for name, x in columns._asdict().items()})

@@ -8,8 +8,9 @@ experience of the one at the highest replay ratio (section 3.2).
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from primacy.runs.config import RunConfig, sac
+from primacy.runs.config import RunConfig
 from primacy.runs.options import as_arguments
+from primacy.runs.settings import sac
 from primacy.runs.sweep import Cell
 
 TASKS = ("quadruped-walk", "quadruped-run")

@@ -9,10 +9,12 @@ import torch
 
 from primacy.agents.agent import Agent
 from primacy.envs.lanes import run_episodes
+from primacy.runs.acting import evaluating
 from primacy.runs.config import RunConfig
 from primacy.runs.environment import environment
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
+from primacy.runs.spaces import Spaces
 from primacy.runs.tables import Table
 
 
@@ -36,7 +38,8 @@ class Scores:
 class Evaluator:
     """S x E environments that are stepped together, so that one forward pass serves them all."""
 
-    def __init__(self, config: RunConfig, episodes: int) -> None:
+    def __init__(self, config: RunConfig, spaces: Spaces, episodes: int) -> None:
+        self.spaces = spaces
         self.seeds = config.seeds
         self.episodes = episodes
         self.device = config.device
@@ -61,13 +64,16 @@ class Evaluator:
         ]
         seeds = [int(seed) for lane in np.array(per_episode).T for seed in lane]
 
-        def policy(observations: np.ndarray) -> np.ndarray:
-            check()
-            stacked = torch.from_numpy(observations).view(len(self.seeds), self.episodes, -1)
-            actions = agent.act_greedily(view(stacked.to(self.device))).cpu()
-            return actions.flatten(0, 1).numpy()
+        explore = evaluating(self._config, self.spaces, randomness, event, self.episodes)
 
-        found = run_episodes(self._envs, seeds, policy)
+        def policy(seen: np.ndarray) -> np.ndarray:
+            check()
+            stacked = torch.from_numpy(seen).unflatten(0, (len(self.seeds), self.episodes))
+            greedy = agent.act_greedily(view(stacked.to(self.device))).cpu()
+            return explore(greedy).flatten(0, 1).numpy()
+
+        eyes = self.spaces.eyes(len(self._envs), self._config.algorithm)
+        found = run_episodes(self._envs, seeds, policy, stack=eyes)
         shape = (len(self.seeds), self.episodes)
         return Scores(*(values.reshape(shape) for values in found))
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 import tyro
@@ -15,6 +14,7 @@ from rich.table import Table
 from primacy.agents.agent import Agent
 from primacy.replay.journal import Journal
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs.acting import evaluating
 from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent, set_up_torch
 from primacy.runs.config import RunConfig, read
@@ -23,6 +23,7 @@ from primacy.runs.errors import UserError
 from primacy.runs.evaluate import Evaluator
 from primacy.runs.observations import View, as_is, view_of
 from primacy.runs.randomness import Randomness
+from primacy.runs.spaces import Spaces, spaces_of
 
 # Far from the numbers of the evaluations during training, so that the episodes are fresh.
 FIRST_EVENT = 1 << 32
@@ -61,10 +62,7 @@ def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[Agent, 
             found = checkpoints.read(saved, at)
         except ValueError as error:
             raise UserError(f"checkpoint {at} is damaged ({error})", "use another step") from error
-    env = environment(config)
-    sizes = _size(env.observation_space), _size(env.action_space)
-    env.close()
-    agent, _ = make_agent(config, Randomness(config.seeds), *sizes)
+    agent, _ = make_agent(config, Randomness(config.seeds), spaces_of(config))
     for name, value in agent.state().items():
         value.copy_(found.tensors[f"agent/{name}"])
     return agent, found.env_step
@@ -76,12 +74,6 @@ def _view(folder: Path, config: RunConfig) -> View:
     return view_of(config, Journal.open(folder / "journal"))
 
 
-def _size(space: gymnasium.Space) -> int:
-    if space.shape is None:
-        raise TypeError(f"{space} has no shape")
-    return int(np.prod(space.shape))
-
-
 def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> None:
     """One episode of the first seed as mp4 (needs the extra `video` and OpenGL)."""
     try:
@@ -91,6 +83,10 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
             "video needs the extra `video`", "run: pip install 'primacy[video]'"
         ) from None
     env = environment(config)
+    spaces = Spaces.of(env, config.algorithm)
+    eyes = spaces.eyes(1, config.algorithm)
+    explore = evaluating(config, spaces, Randomness(config.seeds), FIRST_EVENT, 1)
+    began = True
     seed = Randomness(config.seeds).integers("evaluation", FIRST_EVENT, "video")[0]
     observation, _ = env.reset(seed=seed)
     writer: Any = imageio.get_writer(path, fps=env.metadata["render_fps"], macro_block_size=8)
@@ -98,10 +94,12 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
         done = False
         while not done:
             writer.append_data(env.render())
-            stacked = torch.from_numpy(observation).expand(len(config.seeds), 1, -1)
-            action = agent.act_greedily(view(stacked))[0, 0].numpy()
-            observation, _, terminated, truncated, _ = env.step(action)
-            done = terminated or truncated
+            seen = observation if eyes is None else eyes.push(observation[None], np.array([began]))
+            one = torch.from_numpy(seen).view(1, 1, *np.shape(seen)[-len(spaces.shape) :])
+            stacked = one.expand(len(config.seeds), *one.shape[1:]).to(config.device)
+            action = explore(agent.act_greedily(view(stacked)).cpu())[0, 0].numpy()
+            observation, _, terminated, truncated, info = env.step(action)
+            began, done = info.get("life_lost", False), terminated or truncated
     env.close()
 
 
@@ -113,7 +111,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         config = replace(config, backend=options.backend)
     set_up_torch(config)
     agent, env_step = load_agent(options.run, config, options.at)
-    evaluator = Evaluator(config, options.episodes)
+    evaluator = Evaluator(config, spaces_of(config), options.episodes)
     randomness = Randomness(config.seeds)
     view = _view(options.run, config)
     scores = evaluator.evaluate(agent, randomness, FIRST_EVENT, lambda: None, view)

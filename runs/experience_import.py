@@ -11,12 +11,13 @@ import numpy as np
 
 from primacy.replay.journal import SEGMENT_STEPS, Journal
 from primacy.replay.layout import Layout
-from primacy.runs.config import SCHEMA, RunConfig, from_dict, sac, to_dict
-from primacy.runs.environment import environment
+from primacy.runs.config import SCHEMA, RunConfig, from_dict, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
 from primacy.runs.fork import begin, publish
 from primacy.runs.minari_datasets import Dataset, find, load
+from primacy.runs.settings import sac
+from primacy.runs.spaces import spaces_of
 from primacy.runs.tables import Tables
 
 
@@ -148,14 +149,10 @@ def _layout(datasets: Sequence[Dataset]) -> Layout:
     for other in datasets[1:]:
         if other.layout != first.layout:
             raise UserError(
-                f"{other.path} has {_sizes(other.layout)}, {first.path} {_sizes(first.layout)}",
+                f"{other.path} has {other.layout}, {first.path} {first.layout}",
                 "import datasets of one run together",
             )
     return first.layout
-
-
-def _sizes(layout: Layout) -> str:
-    return f"observations of {layout.observation_size} and actions of {layout.action_size} numbers"
 
 
 def _count(lanes: Sequence[Lane], first: int | None) -> int:
@@ -199,13 +196,15 @@ def _config(
 
 
 def _check_sizes(config: RunConfig, dataset: Dataset, layout: Layout) -> None:
-    env = environment(config)
-    spaces = [env.observation_space.shape or (0,), env.action_space.shape or (0,)]
-    env.close()
-    ours = Layout(spaces[0][0], spaces[1][0])
+    ours = spaces_of(config).layout
+    if not isinstance(ours, Layout):
+        raise UserError(
+            f"{config.task} is seen in frames, which are not imported yet",
+            "`primacy transplant` gives a run the frames of another one",
+        )
     if ours != layout:
         raise UserError(
-            f"{dataset.path} has {_sizes(layout)}, {config.task} has {_sizes(ours)}",
+            f"{dataset.path} has {layout}, {config.task} has {ours}",
             "name the task of the dataset with --task",
         )
 

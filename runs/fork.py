@@ -21,6 +21,7 @@ from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder, read_json
+from primacy.runs.state import chosen, learned
 from primacy.runs.tables import COLUMNS, Tables
 
 FIXED = (
@@ -162,8 +163,7 @@ def _fill(
     numbers = found.numbers | {"rows": rows}
     for name in ("episodes", "lengths", "frozen"):
         numbers[name] = [found.numbers[name][lane] for lane in lanes]
-    tensors = {f"agent/{k}": v for k, v in parts.agent.state().items()}
-    tensors |= {f"chain/{k}": v for k, v in parts.chain.state_dict().items()}
+    tensors = learned(parts) | chosen(found.tensors, lanes)
     checkpoints.write(folder.path / "checkpoints", Checkpoint(found.env_step, tensors, numbers))
 
 

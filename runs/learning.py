@@ -6,7 +6,7 @@ from torch import Tensor
 
 from primacy.runs.assembly import Parts
 from primacy.runs.randomness import WINDOW, Window
-from primacy.runs.sampling import Sampler
+from primacy.runs.sampling import sampler
 
 
 class Learner:
@@ -15,7 +15,7 @@ class Learner:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.gradient_step = 0
-        self._sampler = Sampler(parts)
+        self._sampler = sampler(parts)
         self._uniforms = Window(self._draw_uniforms)
         self._noise = Window(self._draw_noise)
 
@@ -37,8 +37,9 @@ class Learner:
     def _block(self, end: int, first: int | None) -> None:
         agent, steps = self.parts.agent, self.parts.config.algorithm.steps_per_update
         for call in range(self.gradient_step // steps, end // steps):
-            batch = self._sampler.draw(self._uniforms.at(call), first)
+            batch = self._sampler.draw(self._uniforms.at(call), call * steps, first)
             agent.update(batch, self._noise.at(call))
+            self._sampler.learned(batch)
         self.gradient_step = end
 
     def _draw_uniforms(self, start: int, count: int) -> Tensor:

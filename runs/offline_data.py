@@ -13,10 +13,10 @@ from primacy.replay.layout import Layout
 from primacy.replay.offline import load
 from primacy.replay.offline_files import d4rl_file, d4rl_path, sha256
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
-from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder, read_json
 from primacy.runs.fork import begin, publish
+from primacy.runs.spaces import spaces_of
 
 FETCHED = "d4rl:"
 KEY = "offline_data"
@@ -39,7 +39,8 @@ def complete(config: RunConfig, out: Path, say: Callable[[str], None] = print) -
     if stored.exists():
         return _again(config, out, read_json(stored))
     path = _path(config.offline_data, say)
-    layout = _layout(config)
+    spaces = spaces_of(config)
+    layout = Layout(spaces.observation[0], spaces.actions)
     data = load(path, layout.observation_size, layout.action_size, say=say)
     digest = sha256(path)
     if config.given_transitions not in (0, len(data)):
@@ -87,13 +88,6 @@ def _local(text: str) -> Path:
 def _path(text: str, say: Callable[[str], None]) -> Path:
     task = text.removeprefix(FETCHED)
     return d4rl_file(task, say=say) if text.startswith(FETCHED) else _local(text)
-
-
-def _layout(config: RunConfig) -> Layout:
-    env = environment(config)
-    sizes = [int(np.prod(s.shape or ())) for s in (env.observation_space, env.action_space)]
-    env.close()
-    return Layout(*sizes)
 
 
 def _fill(part: Path, config: RunConfig, rows: np.ndarray, layout: Layout) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import tyro
 
 from primacy.runs.arguments import parse
-from primacy.runs.config import SETTINGS, RunConfig, near, to_dict
+from primacy.runs.config import RunConfig, near, to_dict
 from primacy.runs.errors import UserError
+from primacy.runs.settings import SETTINGS
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,33 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 import tyro
 
-from primacy.agents.transitions import Transitions
 from primacy.runs import antmaze, dmc_quadruped
 from primacy.runs.arguments import parse
-from primacy.runs.assembly import make_agent
+from primacy.runs.assembly import assemble
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig, near
 from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
+from primacy.runs.learning import Learner
 from primacy.runs.progress import duration
-from primacy.runs.randomness import Randomness
 from primacy.runs.sweep import Cell, run_all
 
 STUDIES = {"dmc-quadruped": dmc_quadruped, "antmaze": antmaze}
 
 SPEED_TEST_SECONDS = 5.0
+TRIED = 1_000
+"""Random transitions per seed that updates are tried on."""
+PLAIN: dict[str, Any] = {
+    "offline_data": "",
+    "offline_updates": 0,
+    "relearn_updates": 0,
+    "at_switch": (),
+    "online_sampling": "append",
+    "normalize_observations": False,
+}
+"""What leaves a run without given transitions."""
 COMPILED = 3.0
 """By about how much a compiled update is faster; benchmarks/bench_update.py measures it."""
 
@@ -175,31 +184,29 @@ def speed(config: RunConfig, test: float) -> tuple[float, float, int]:
             env.reset()
     step = spent / count
     longest = (getattr(env, "episode_frames", None) or 0) // config.action_repeat
-    observation, action = env.observation_space.shape, env.action_space.shape
     env.close()
-    assert observation is not None
-    assert action is not None
-    sizes = int(np.prod(observation)), int(np.prod(action))
-    return _update_seconds(config, *sizes, test * 4 / 5), step, longest
+    return _update_seconds(config, test * 4 / 5), step, longest
 
 
-def _update_seconds(config: RunConfig, observation: int, action: int, test: float) -> float:
-    torch.set_num_threads(1)
-    agent, _ = make_agent(config, Randomness(config.seeds), observation, action)
-    steps = config.algorithm.steps_per_update
-    shape = (len(config.seeds), config.batch_size * steps)
-    batch = Transitions(
-        torch.randn(*shape, observation),
-        torch.rand(*shape, action),
-        torch.rand(shape),
-        torch.full(shape, 0.99),
-        torch.randn(*shape, observation),
-    )
-    source = Randomness(config.seeds).source("policy-noise", 0, 1)
-    noise = agent.draw(source, config.batch_size)[0]
-    agent.update(batch, noise)
+def _update_seconds(config: RunConfig, test: float) -> float:
+    """Of one gradient step with its batch, on random transitions."""
+    parts = assemble(replace(config, replay_capacity=TRIED, **PLAIN), lambda line: None)
+    parts.lanes.close()
+    lanes, spaces = len(config.seeds), parts.spaces
+    numbers = np.random.default_rng(0)
+    frames = (lanes, TRIED, *spaces.observation)
+    seen = numbers.integers(256, size=frames, dtype=np.uint8)
+    if not spaces.stack:
+        seen = numbers.standard_normal(frames, np.float32)
+    acted = numbers.uniform(-1, 1, (lanes, TRIED, spaces.actions)).astype(np.float32)
+    action = acted.argmax(-1).astype(np.float32) if spaces.choices else acted
+    none = np.zeros((lanes, TRIED), np.float32)
+    rows = parts.layout.pack(seen, action, none, none, none, np.roll(seen, -1, 1))
+    parts.replay.extend(rows)
+    learner, steps = Learner(parts), config.algorithm.steps_per_update
+    learner.learn(steps, lambda: None)
     begun, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - begun) < test:
-        agent.update(batch, noise)
+        learner.learn(steps, lambda: None)
         count += 1
     return spent / (count * steps)

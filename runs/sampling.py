@@ -1,35 +1,55 @@
 """What the networks of a run are shown of its replay."""
 
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from primacy.replay.buffer import Batch
+from primacy.agents.agent import Batch
+from primacy.replay.buffer import Replay
+from primacy.runs.agents import TAKES
 from primacy.runs.assembly import Parts
+from primacy.runs.frame_sampling import FrameSampler, PrioritisedSampler
 from primacy.runs.shares import given_rows, online_share
 
 
-class Sampler:
+class Sampler(Protocol):
     """Batches from replay as the run's settings have them: which transitions, and how seen."""
+
+    def draw(self, uniforms: Tensor, gradient_step: int, first: int | None = None) -> Batch:
+        """The batch of the next gradient step, after `gradient_step` ones, by uniforms float64
+        [S, B]; with `first`, of the transitions that came first alone."""
+        ...
+
+    def look(self, uniforms: Tensor) -> Batch:
+        """Transitions of all that replay holds, each equally likely, for diagnostics."""
+        ...
+
+    def learned(self, batch: Any) -> None:
+        """Told that the agent was updated on the batch that was drawn last."""
+        ...
+
+
+class VectorSampler:
+    """Of vectors; given and online transitions alike or by shares."""
 
     def __init__(self, parts: Parts) -> None:
         config = parts.config
         self.parts = parts
+        self.replay = cast(Replay, parts.replay)
         self.share = online_share(config.online_sampling, config.batch_size)
         self._returns: dict[str, Any] = {
-            "n_step": config.n_step,
+            "n_step": config.algorithm.n_step,
             "discount": config.algorithm.discount,
         }
 
-    def draw(self, uniforms: Tensor, first: int | None = None) -> Batch:
-        """The transitions of uniforms float64 [S, B], rewards scaled and shifted; with `first`, of
-        those that came first alone.
+    def draw(self, uniforms: Tensor, gradient_step: int, first: int | None = None) -> Batch:
+        """See Sampler; rewards are scaled and shifted.
 
         Symmetric sampling draws the rows of `given_rows` from the given transitions and the others
         from the online ones; before the first of these, all rows are given ones.
         """
-        config, replay = self.parts.config, self.parts.replay
+        config, replay = self.parts.config, self.replay
         given = config.given_transitions
         if self.share is None or first is not None or replay.total == given:
             batch = replay.sample(uniforms, first=first, **self._returns)
@@ -41,3 +61,18 @@ class Sampler:
             reward=config.reward_scale * batch.reward + config.reward_bias,
             next_observation=self.parts.view(batch.next_observation),
         )
+
+    def look(self, uniforms: Tensor) -> Batch:
+        """See Sampler; by shares, too."""
+        return self.draw(uniforms, 0)
+
+    def learned(self, batch: Any) -> None:
+        """See Sampler."""
+
+
+def sampler(parts: Parts) -> Sampler:
+    """The one for a run's agent and replay."""
+    takes = TAKES[type(parts.config.algorithm)]
+    if not takes.frames:
+        return VectorSampler(parts)
+    return PrioritisedSampler(parts) if takes.choices else FrameSampler(parts)

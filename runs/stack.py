@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
-import numpy as np
-
 from primacy.agents.agent import Agent
 from primacy.agents.joint import Joint
 from primacy.plasticity.chain import Chain
@@ -16,11 +14,11 @@ from primacy.runs.assembly import Maker, architectures, make_agent, set_up_torch
 from primacy.runs.compilation import compile_update
 from primacy.runs.conduct import train
 from primacy.runs.config import RunConfig, to_dict
-from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import FREE_FIELDS
 from primacy.runs.randomness import Randomness
 from primacy.runs.signals import Listener, listening
+from primacy.runs.spaces import Spaces, spaces_of
 from primacy.runs.status import read_status
 
 ARMS_DIFFER = FREE_FIELDS | {"remedies", "seeds"}
@@ -79,12 +77,13 @@ def _joint(configs: Sequence[RunConfig]) -> tuple[Joint, list[tuple[Agent, Chain
     """The stack, and the agent and the chain of each run."""
     first = configs[0]
     set_up_torch(first)
-    env = environment(first)
-    spaces = (env.observation_space.shape, env.action_space.shape)
-    env.close()
-    sizes = tuple(int(np.prod(shape or ())) for shape in spaces)
-    observation, action = sizes
-    networks = [architectures(config, observation, action) for config in configs]
+    spaces = spaces_of(first)
+    if spaces.stack:
+        raise UserError(
+            f"agents that see frames, as {first.agent} does, are not stacked across runs",
+            "train them apart, without --lanes remedies",
+        )
+    networks = [architectures(config, spaces) for config in configs]
     for config, built in zip(configs, networks, strict=True):
         if shared(config) != shared(first) or built != networks[0]:
             raise UserError(
@@ -92,11 +91,11 @@ def _joint(configs: Sequence[RunConfig]) -> tuple[Joint, list[tuple[Agent, Chain
                 f"{config.task}",
                 "train them apart, without --lanes remedies",
             )
-    parts = [make_agent(c, Randomness(c.seeds), observation, action) for c in configs]
+    parts = [make_agent(c, Randomness(c.seeds), spaces) for c in configs]
     seeds = [seed for config in configs for seed in config.seeds]
     # Its own remedies and initial values are never used: the parts bring theirs.
     plain = replace(first, remedies=tuple(t for t in first.remedies if _builds(t)))
-    whole, _ = make_agent(plain, Randomness(seeds), observation, action)
+    whole, _ = make_agent(plain, Randomness(seeds), spaces)
     return Joint(whole, parts), parts
 
 
@@ -105,9 +104,7 @@ def _builds(remedy: str) -> bool:
 
 
 def _maker(agent: Agent, chain: Chain) -> Maker:
-    def maker(
-        config: RunConfig, randomness: Randomness, observation_size: int, action_size: int
-    ) -> tuple[Agent, Chain]:
+    def maker(config: RunConfig, randomness: Randomness, spaces: Spaces) -> tuple[Agent, Chain]:
         return agent, chain
 
     return maker

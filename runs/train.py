@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
 import torch
 
 from primacy.plasticity.chain import Due
 from primacy.replay.journal import Journal, refill
 from primacy.runs import checkpoint as checkpoints
-from primacy.runs.acting import Acting
+from primacy.runs.acting import acting
 from primacy.runs.assembly import Maker, assemble, make_agent
 from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.compilation import compile_update, planned_updates
@@ -23,6 +24,7 @@ from primacy.runs.learning import Learner
 from primacy.runs.observations import view_of
 from primacy.runs.progress import Progress
 from primacy.runs.signals import Interrupted
+from primacy.runs.state import learned, lived, restore_learned, restore_lived
 from primacy.runs.switch import switch_remedies, switch_text
 from primacy.runs.tables import Tables
 
@@ -46,8 +48,8 @@ class Training:
         self.tables = Tables(folder.path)
         self.journal = Journal(folder.path / "journal", parts.layout, config.seeds)
         self.learner = Learner(parts)
-        self.acting = Acting(parts)
-        self.evaluator = Evaluator(config, config.eval_episodes)
+        self.acting = acting(parts)
+        self.evaluator = Evaluator(config, parts.spaces, config.eval_episodes)
         self.diagnostics = Diagnostics(parts, self.tables.plasticity)
         self.totals = {
             "env_steps": config.env_steps,
@@ -83,7 +85,7 @@ class Training:
         """One env step of every seed and all that is due with it."""
         config = self.config
         with self._timed("environment"):
-            actions = self.acting.act(self.env_step, self.parts.lanes.observations)
+            actions = self.acting.act(self.env_step, self._seen())
             transitions = self.parts.lanes.step(actions)
         with self._timed("replay"):
             rows = self.parts.layout.pack(
@@ -115,6 +117,11 @@ class Training:
             self._report()
         if self._checkpoint_due():
             self._save()
+
+    def _seen(self) -> np.ndarray:
+        """What agents are shown of where the lanes stand."""
+        lanes, eyes = self.parts.lanes, self.parts.eyes
+        return lanes.observations if eyes is None else eyes.push(lanes.observations, lanes.began)
 
     def _learn(self) -> None:
         config = self.config
@@ -308,8 +315,7 @@ class Training:
                 "claimed": self.diagnostics.claimed,
                 "rows": self.tables.sync(),
             }
-            tensors = {f"agent/{k}": v for k, v in self.parts.agent.state().items()}
-            tensors |= {f"chain/{k}": v for k, v in self.parts.chain.state_dict().items()}
+            tensors = learned(self.parts) | lived(self.parts)
             folder = self.folder.path / "checkpoints"
             checkpoints.write(folder, Checkpoint(self.env_step, tensors, numbers))
             checkpoints.prune(folder, self.config.kept_every)
@@ -340,13 +346,9 @@ class Training:
         self.diagnostics.claimed = numbers["claimed"]
         self.tables.truncate(numbers["rows"])
         self._refill()
-        own = {k[6:]: v for k, v in found.tensors.items() if k.startswith("agent/")}
-        for name, value in self.parts.agent.state().items():
-            value.copy_(own[name])
-        self.parts.chain.load_state_dict(
-            {k[6:]: v for k, v in found.tensors.items() if k.startswith("chain/")}
-        )
-        self._restore_lanes(numbers["episodes"], numbers["lengths"])
+        restore_learned(self.parts, found.tensors)
+        if not restore_lived(self.parts, found.tensors):
+            self._restore_lanes(numbers["episodes"], numbers["lengths"])
 
     def _refill(self) -> None:
         """Replay and journal as they were: what was given, then what each env step added."""

@@ -7,6 +7,7 @@ Do the data suffice, or is the network to blame? A fresh agent on the experience
 from pathlib import Path
 from typing import Any
 
+from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.journal import Journal
 from primacy.replay.layout import Layout
 from primacy.runs import checkpoint as checkpoints
@@ -16,7 +17,10 @@ from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
 from primacy.runs.fork import begin, check_same, copy_journal, kept, publish, restore
+from primacy.runs.state import learned
 from primacy.runs.tables import Tables
+
+AnyLayout = Layout | FrameLayout
 
 
 def available(source: Path, first: int | None) -> int:
@@ -92,9 +96,7 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
             "claimed": -1,
             "rows": rows,
         }
-        tensors = {f"agent/{k}": v for k, v in parts.agent.state().items()}
-        tensors |= {f"chain/{k}": v for k, v in parts.chain.state_dict().items()}
-        checkpoints.write(part / "checkpoints", Checkpoint(0, tensors, numbers))
+        checkpoints.write(part / "checkpoints", Checkpoint(0, learned(parts), numbers))
     finally:
         folder.close()
     publish(part, out)
@@ -122,12 +124,10 @@ def _record(source: Path, config: RunConfig, what: str) -> dict[str, Any]:
     }
 
 
-def _check_sizes(source: Path, theirs: Layout, ours: Layout) -> None:
+def _check_sizes(source: Path, theirs: AnyLayout, ours: AnyLayout) -> None:
     if theirs != ours:
         raise UserError(
-            f"{source} has observations of {theirs.observation_size} and actions of "
-            f"{theirs.action_size} numbers, this task has {ours.observation_size} and "
-            f"{ours.action_size}",
+            f"{source} has {theirs}, this task has {ours}",
             "transplant between runs of one task, or of tasks with equal sizes",
         )
 

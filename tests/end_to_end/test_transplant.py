@@ -15,6 +15,7 @@ from primacy.runs import checkpoint as checkpoints
 from primacy.runs.assembly import make_agent
 from primacy.runs.config import read
 from primacy.runs.randomness import Randomness
+from primacy.runs.spaces import spaces_of
 from primacy.tests.support.small_runs import digest, primacy, start_command, train
 
 FAST = ("--quiet", "--compile", "never")
@@ -49,7 +50,7 @@ def test_offline_updates_equal_those_on_a_hand_made_buffer(source: Path, tmp_pat
     replay = Replay(journal.layout, 2, 120)
     replay.extend(journal.read(0, 120).swapaxes(0, 1))
     randomness = Randomness(config.seeds)
-    agent, _ = make_agent(config, randomness, 5, 1)
+    agent, _ = make_agent(config, randomness, spaces_of(config))
     for step in range(30):
         uniforms = randomness.source("replay", step, 1).uniform("batch", (config.batch_size,))
         noise = agent.draw(randomness.source("policy-noise", step, 1), config.batch_size)

@@ -11,40 +11,12 @@ from hypothesis import strategies as st
 from primacy.replay.buffer import ReplayError
 from primacy.replay.draws import Draws, Priorities, Span, Uniform, priority
 from primacy.replay.frames import FrameReplay
-from primacy.tests.support.replay_frames import GREY, lane, pack
+from primacy.tests.support.replay_frames import GREY, Naive, lane, pack
 
 torch.set_num_threads(1)
 
 EIGHTHS = st.integers(0, 64).map(lambda i: i / 8)
 """Sums of these are exact in any order, so draws have to be equal and not just close."""
-
-
-class Naive:
-    """One lane: a list of priorities, and a loop along it for every draw."""
-
-    def __init__(self, capacity: int) -> None:
-        self.leaves = [0.0] * capacity
-        self.largest = 1.0
-
-    def add(self, number: int) -> None:
-        self.leaves[number % len(self.leaves)] = self.largest
-
-    def prioritise(self, positions: list[int], values: list[float]) -> None:
-        for position, value in zip(positions, values, strict=True):
-            self.leaves[position] = value
-            self.largest = max(self.largest, value)
-
-    def draw(self, uniforms: list[float], span: Span, beta: float) -> tuple[list[int], list[float]]:
-        drawable = [self.leaves[(span.oldest + age) % len(self.leaves)] for age in range(span.size)]
-        ages, weights = [], []
-        for j, u in enumerate(uniforms):
-            query, running, age = (j + u) / len(uniforms) * sum(drawable), 0.0, -1
-            while running <= query:
-                age += 1
-                running += drawable[age]
-            ages.append(age)
-            weights.append((drawable[age] + 1e-10) ** -beta)
-        return ages, [weight / max(weights) for weight in weights]
 
 
 @settings(deadline=None, max_examples=60)

@@ -11,10 +11,11 @@ from primacy.agents.iql import IQLConfig
 from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.sac import SACConfig
 from primacy.envs import antmaze, antmaze_tasks
-from primacy.runs.config import SETTINGS, RunConfig, from_dict, iql, rlpd, sac, sr_sac, to_dict
+from primacy.runs.config import RunConfig, from_dict, to_dict
 from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.options import parse_train
+from primacy.runs.settings import SETTINGS, iql, rlpd, sac, sr_sac
 
 
 def test_the_studys_values():

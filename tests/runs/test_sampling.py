@@ -22,6 +22,7 @@ from primacy.runs.evaluate_command import load_agent
 from primacy.runs.observations import view_of
 from primacy.runs.randomness import Randomness
 from primacy.runs.shares import given_rows
+from primacy.runs.spaces import spaces_of
 from primacy.tests.support.offline_runs import run, train, write
 
 LAYOUT = Layout(2, 1)
@@ -111,7 +112,7 @@ def test_a_standardised_run_is_that_of_a_hand_made_agent(options: tuple[str, ...
     def look(x: torch.Tensor) -> torch.Tensor:
         return torch.stack([(x[i] - mean[i]) / std[i] for i in range(2)])
 
-    agent, _ = make_agent(config, seeds, 5, 1)
+    agent, _ = make_agent(config, seeds, spaces_of(config))
 
     def update(call: int, held: int) -> None:
         uniforms = seeds.source("replay", call, 1).uniform("batch", (16 * steps,))[:, 0]
@@ -162,7 +163,7 @@ def check_evaluation(config, agent: Agent, look, out: Path) -> None:
         def act_greedily(self, observation: torch.Tensor) -> torch.Tensor:
             return agent.act_greedily(look(observation))
 
-    evaluator = Evaluator(config, 1)
+    evaluator = Evaluator(config, spaces_of(config), 1)
     hand: Agent = Looking()  # pyright: ignore
     scores = evaluator.evaluate(hand, Randomness(config.seeds), 0, lambda: None)
     evaluator.close()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from primacy.agents.sac import SACConfig
 from primacy.runs.dmc_quadruped import SCALES, TASKS, conditions
 from primacy.runs.options import as_arguments, parse_train
 from primacy.runs.sweep import Cell, run_cells
@@ -35,7 +36,7 @@ def test_forks_and_transplants_follow_their_sources(name: str):
 def test_the_paper_scale_is_the_study():
     config = next(conditions("quadruped-run", SCALES["paper"])).config
     assert (config.env_steps, config.start_steps, config.batch_size) == (2_000_000, 10_000, 256)
-    assert config.algorithm.hidden_sizes == (256, 256)
+    assert config.algorithm == SACConfig()
     assert config.seeds == tuple(range(10))
     assert SCALES["paper"].ratios == ("1", "9", "32")
     assert SCALES["paper"].reset_every == 200_000

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from primacy.replay.draws import Span
 from primacy.replay.frame_layout import FrameLayout
 
 GREY = FrameLayout((2, 3))
@@ -115,3 +116,31 @@ class PlainFrames:
             alive = alive and not self.ends(at, newest)
             at += alive
         return Outcome(stacks, actions, mask, total, factor, after)
+
+
+class Naive:
+    """Priorities of one lane: a list of priorities, and a loop along it for every draw."""
+
+    def __init__(self, capacity: int) -> None:
+        self.leaves = [0.0] * capacity
+        self.largest = 1.0
+
+    def add(self, number: int) -> None:
+        self.leaves[number % len(self.leaves)] = self.largest
+
+    def prioritise(self, positions: list[int], values: list[float]) -> None:
+        for position, value in zip(positions, values, strict=True):
+            self.leaves[position] = value
+            self.largest = max(self.largest, value)
+
+    def draw(self, uniforms: list[float], span: Span, beta: float) -> tuple[list[int], list[float]]:
+        drawable = [self.leaves[(span.oldest + age) % len(self.leaves)] for age in range(span.size)]
+        ages, weights = [], []
+        for j, u in enumerate(uniforms):
+            query, running, age = (j + u) / len(uniforms) * sum(drawable), 0.0, -1
+            while running <= query:
+                age += 1
+                running += drawable[age]
+            ages.append(age)
+            weights.append((drawable[age] + 1e-10) ** -beta)
+        return ages, [weight / max(weights) for weight in weights]

@@ -1,0 +1,137 @@
+"""Agents that see, on a real game: killed and repeated, forked, transplanted, refused."""
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from primacy.replay.frame_layout import FrameLayout
+from primacy.replay.journal import Journal, JournalFault
+from primacy.runs import checkpoint as checkpoints
+from primacy.runs.conduct import train
+from primacy.runs.digest import digest
+from primacy.runs.fork import fork
+from primacy.runs.train import Training
+from primacy.runs.transplant import experience
+from primacy.tests.support import atari_runs
+from primacy.tests.support.small_runs import primacy, start_command
+
+torch.set_num_threads(1)
+
+SLOW = ("bbf-rl", "sr-spr", "spr", "drq-atari")
+SEE = ("bbf", "drq-eps", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW))
+
+
+class Killed(Exception):
+    """What stands for the death of the process."""
+
+
+@pytest.mark.parametrize("agent", SEE)
+def test_killed_and_repeated_it_has_the_same_digest(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = atari_runs.config(
+        agent, *(("--jumps", "2") if agent in ("bbf", "spr", "sr-spr") else ())
+    )
+    assert train(config, tmp_path / "whole", quiet=True) == 0
+    advance = Training._advance
+
+    def dying(self: Training) -> None:
+        if self.env_step == 77:
+            raise Killed
+        advance(self)
+
+    monkeypatch.setattr(Training, "_advance", dying)
+    with pytest.raises(Killed):
+        train(config, tmp_path / "run", quiet=True)
+    monkeypatch.setattr(Training, "_advance", advance)
+    assert checkpoints.steps(tmp_path / "run" / "checkpoints")[-1] == 60
+    assert train(config, tmp_path / "run", quiet=True) == 0
+    assert digest(tmp_path / "run") == digest(tmp_path / "whole")
+    for table in ("training", "evaluations", "plasticity"):
+        whole, again = (tmp_path / name / f"{table}.csv" for name in ("whole", "run"))
+        assert again.read_text() == whole.read_text(), table
+
+
+@pytest.mark.slow
+def test_killed_for_good_it_goes_on(tmp_path: Path):
+    given = ("--jumps", "2")
+    whole = primacy("train", *atari_runs.arguments("bbf", tmp_path / "whole", *given))
+    assert whole.returncode == 0, whole.stderr
+    started = start_command("train", *atari_runs.arguments("bbf", tmp_path / "run", *given))
+    while not checkpoints.steps(tmp_path / "run" / "checkpoints")[-1:] > [0]:
+        time.sleep(0.05)
+    started.kill()
+    started.wait()
+    again = primacy("train", *atari_runs.arguments("bbf", tmp_path / "run", *given))
+    assert again.returncode == 0, again.stderr
+    assert digest(tmp_path / "run") == digest(tmp_path / "whole")
+
+
+def test_a_fork_goes_on_with_priorities_frames_and_game(tmp_path: Path):
+    """In a longer run, whose replay has more room; and with one seed of two."""
+    short = atari_runs.config("bbf-rl", "--keep-checkpoints", "every=60", "--replay-capacity", "99")
+    long = replace(short, env_steps=130, replay_capacity=999)
+    assert train(short, tmp_path / "short", quiet=True) == 0
+    for seeds, name in (((3, 7), "both"), ((7,), "one")):
+        config = replace(long, seeds=seeds)
+        assert train(config, tmp_path / f"whole-{name}", quiet=True) == 0
+        fork(tmp_path / "short", 60, config, tmp_path / name)
+        assert train(config, tmp_path / name, quiet=True) == 0
+        theirs, ours = (tmp_path / n / "evaluations.csv" for n in (f"whole-{name}", name))
+        assert ours.read_text() == theirs.read_text(), name
+    assert digest(tmp_path / "both") == digest(tmp_path / "whole-both")
+
+
+def test_a_fresh_agent_begins_with_the_frames_of_another(tmp_path: Path):
+    source = atari_runs.config("drq-eps")
+    assert train(source, tmp_path / "source", quiet=True) == 0
+    config = replace(
+        atari_runs.config("bbf-rl"), given_transitions=70, offline_updates=20, replay_capacity=200
+    )
+    experience(tmp_path / "source", config, tmp_path / "fresh")
+    assert train(config, tmp_path / "fresh", quiet=True) == 0
+    journals = [Journal.open(tmp_path / name / "journal") for name in ("source", "fresh")]
+    assert (journals[0].read(0, 70) == journals[1].read(0, 70)).all()
+    assert len(journals[1]) == 170
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--agent", "bbf", "--task", "atari-pongg"), ("atari-pongg", "atari-pong")),
+        (("--agent", "sac", "--task", "atari-pong"), ("frames and one of", "--agent bbf or")),
+        (("--agent", "spr", "--task", "walker-walk"), ("vectors and cont", "--agent sac or")),
+        (("--agent", "spr", "--task", "atari-pong", "--offline-data", "x"), ("frames", "transpl")),
+        (("--agent", "spr", "--task", "atari-pong", "--channels", "3", "4"), ("three", "32 64 64")),
+        (("--agent", "bbf", "--task", "atari-pong", "--margin", "-1"), ("margin", "switches")),
+    ],
+)
+def test_what_is_refused(options: tuple[str, ...], words: tuple[str, ...], tmp_path: Path):
+    answer = primacy("train", *options, "--out", str(tmp_path / "run"))
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
+    assert all(word in answer.stderr for word in words), answer.stderr
+
+
+def test_a_game_file_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ALE_ROMS_DIR", str(tmp_path))
+    answer = primacy("train", *atari_runs.arguments("bbf", tmp_path / "run"))
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
+
+
+def test_frames_of_another_size_are_not_gone_on_from(tmp_path: Path):
+    config = atari_runs.config("drq-eps", "--env-steps", "40")
+    assert train(config, tmp_path / "run", quiet=True) == 0
+    shutil.rmtree(tmp_path / "run" / "journal")
+    other = Journal(tmp_path / "run" / "journal", FrameLayout((64, 64)), config.seeds)
+    other.append(np.zeros((2, other.layout.width), np.uint8))
+    other.close()
+    with pytest.raises(JournalFault, match=r"frame \[64, 64\], not \[84, 84\]") as fault:
+        train(config, tmp_path / "run", quiet=True)
+    assert fault.value.hint
