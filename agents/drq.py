@@ -8,7 +8,7 @@ agents of the same name are settings of BBF.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ from primacy.plasticity.contract import Architecture
 
 @dataclass(frozen=True)
 class DrQConfig:
-    """Defaults are those of the study (rl_with_resets, configs/drq.py), for 64 x 64 grey frames."""
+    """Defaults are the study's (rl_with_resets, train_pixels.py), for 64 x 64 grey frames."""
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
     """Of each 3x3 convolution."""
@@ -62,6 +62,8 @@ class DrQConfig:
     """Largest gradient norm per seed and network; 0 clips nothing."""
     discount: float = 0.99
     """Discount per env step."""
+    n_step: int = 1
+    """Length of the n-step return in env steps."""
     target_rate: float = 0.005
     """Share of the new critic in the target critic at each of its updates."""
     critics: int = 2
@@ -81,6 +83,10 @@ class DrQConfig:
     """M, shifts of s whose losses are summed."""
     critic_steps: int = 1
     """Critic steps for each step of actor, temperature and target."""
+    frame_stack: int = 3
+    """Frames in an observation."""
+    before_start: ClassVar[Literal["zero", "repeat"]] = "repeat"
+    """What stands for frames before an episode began: its first one."""
 
     @property
     def steps_per_update(self) -> int:
