@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from primacy.agents.initialisers import INITIALISERS, Generators
-from primacy.plasticity.contract import Role
+from primacy.plasticity.contract import Edge, Layer, Role
 
 Parameters = Mapping[str, Tensor]
 Shape = tuple[int, int, int]
@@ -124,22 +124,23 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Nature:
-    """Convolutions 8x8 / 4, 4x4 / 2 and 3x3 / 1, a ReLU after each (Mnih et al. 2015)."""
+class Plain:
+    """Convolutions one behind the other, a ReLU after each."""
 
     name: str
     shape: Shape
-    channels: tuple[int, ...] = (32, 64, 64)
+    channels: tuple[int, ...]
     padding: Padding = "same"
     initialiser: str = "xavier_uniform"
     gain: float = 1.0
+    windows: tuple[tuple[int, int], ...] = ((3, 2), (3, 2), (3, 2), (3, 2))
+    """Kernel and stride of each."""
 
     def nodes(self) -> list[Node]:
         """In forward order."""
         convs: list[StackedConv] = []
         shape = self.shape
-        windows = ((8, 4), (4, 2), (3, 1))
-        for i, (channels, window) in enumerate(zip(self.channels, windows, strict=True)):
+        for i, (channels, window) in enumerate(zip(self.channels, self.windows, strict=True)):
             path = f"{self.name}.conv{i}"
             conv = StackedConv(
                 path, shape, channels, *window, self.padding, self.initialiser, self.gain
@@ -166,6 +167,14 @@ class Nature:
             if taps is not None:
                 taps[node.conv.path] = by_channel(h)
         return h
+
+
+@dataclass(frozen=True)
+class Nature(Plain):
+    """Convolutions 8x8 / 4, 4x4 / 2 and 3x3 / 1 (Mnih et al. 2015)."""
+
+    channels: tuple[int, ...] = (32, 64, 64)
+    windows: tuple[tuple[int, int], ...] = ((8, 4), (4, 2), (3, 1))
 
 
 @dataclass(frozen=True)
@@ -231,6 +240,73 @@ class Impala:
                     taps[one.path] = by_channel(inner)
                 h = [x + y for x, y in zip(h, two.forward(parameters, inner), strict=True)]
         return [F.relu(x) for x in h]
+
+
+Encoder = Plain | Impala
+
+
+def encode(
+    encoder: Encoder, parameters: Parameters, images: Tensor, taps: Taps | None = None
+) -> Tensor:
+    """[S, N, C, H, W] -> latents [S, N, C', H', W']."""
+    last = torch.channels_last
+    seeds = [x.contiguous(memory_format=last) for x in images.unbind(0)]
+    return torch.stack(encoder.forward(parameters, seeds, taps))
+
+
+# What remedies see
+
+
+def conv_edge(conv: StackedConv, reader: StackedConv) -> Edge:
+    """From a convolution to the next."""
+    return Edge(reader.path, channel_rows(conv.channels, reader.kernel**2))
+
+
+def flat_edge(shape: Shape, reader: str) -> Edge:
+    """From a convolution with an output of this shape to a dense layer that reads it flattened."""
+    channels, height, width = shape
+    return Edge(reader, channel_rows(channels, height * width))
+
+
+def conv_layer(
+    conv: StackedConv,
+    parameters: Parameters,
+    depth: int,
+    edges: tuple[Edge, ...],
+    tapped: bool = True,
+) -> Layer:
+    """A convolution over these live tensors."""
+    roles: tuple[Role, ...] = ("weight", "bias")
+    return Layer(
+        path=conv.path,
+        kind="conv",
+        group="encoder",
+        depth=depth,
+        parameters={role: parameters[f"{conv.path}.{role}"] for role in roles},
+        initialise=conv.initialise,
+        units=conv.channels,
+        fan_in=conv.rows,
+        activation="relu" if edges else None,
+        tap=conv.path if edges and tapped else None,
+        consumers=edges,
+    )
+
+
+def encoder_layers(
+    encoder: Encoder, parameters: Parameters, depth: int, after: tuple[Edge, ...]
+) -> list[Layer]:
+    """The convolutions of an encoder in forward order: the last one at this depth, and where its
+    units go `after` it."""
+    nodes = encoder.nodes()
+    convs = {node.conv.path: node.conv for node in nodes}
+    layers = []
+    for i, node in enumerate(nodes):
+        reader = convs.get(node.reader or "")
+        edges = after if node.reader == "" else ()
+        if reader is not None:
+            edges = (conv_edge(node.conv, reader),)
+        layers.append(conv_layer(node.conv, parameters, depth + len(nodes) - 1 - i, edges))
+    return layers
 
 
 ENCODERS: dict[str, type[Nature] | type[Impala]] = {"nature": Nature, "impala": Impala}

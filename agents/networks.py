@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -237,7 +238,34 @@ class MLP:
         )
 
 
-def q_values(net: MLP, parameters: Parameters, observation: Tensor, action: Tensor) -> Tensor:
+class Net(Protocol):
+    """A network as agents use it: an MLP, or one with more in front of it."""
+
+    @property
+    def name(self) -> str:
+        """The first part of its parameters' names."""
+        ...
+
+    def initialise(self, generators: Generators) -> dict[str, Tensor]:
+        """Parameters by name."""
+        ...
+
+    def spread(self, x: Tensor) -> Tensor:
+        """The input of `forward` from [S, B, in]."""
+        ...
+
+    def forward(
+        self, parameters: Parameters, x: Tensor, taps: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, ...]:
+        """One [S, (E,) B, out] per head."""
+        ...
+
+    def layers(self, parameters: Parameters) -> tuple[Layer, ...]:
+        """The layers as remedies see them, over these live tensors."""
+        ...
+
+
+def q_values(net: Net, parameters: Parameters, observation: Tensor, action: Tensor) -> Tensor:
     """An ensemble of critics on the same pairs, [S, B, O] and [S, B, A] -> [S, E, B]."""
     pair = torch.cat((observation, action), -1)
     return net.forward(parameters, net.spread(pair))[0].squeeze(-1)

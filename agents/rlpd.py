@@ -148,9 +148,10 @@ class RLPD(SoftActorCritic):
             "temperature": config.temperature_learning_rate,
         }
         betas = (config.adam_beta1, config.adam_beta2, config.adam_epsilon)
+        critic = net("critic", plans["critic"][1], q, chosen["critic"], config.critics)
         super().__init__(
             net("actor", plans["actor"][1], heads, chosen["actor"]),
-            net("critic", plans["critic"][1], q, chosen["critic"], config.critics),
+            critic,
             partial(clip_log_std, low=config.log_std_low, high=config.log_std_high),
             config.initial_temperature,
             {name: Adam(rate, *betas) for name, rate in rates.items()},
@@ -158,7 +159,7 @@ class RLPD(SoftActorCritic):
             CRITIC_METRICS + ACTOR_METRICS,
             device,
         )
-        self._subset_net = replace(self.critic_net, members=config.subset)
+        self._subset_net = replace(critic, members=config.subset)
         self._lanes = torch.arange(self.num_seeds, device=self.device).unsqueeze(-1)
         self._critic_step, self._policy_step = self._improve_critic, self._improve_policy
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from primacy.agents.distributions import tanh_gaussian
 from primacy.agents.initialisers import Generators
-from primacy.agents.networks import MLP, q_values
+from primacy.agents.networks import Net, q_values
 from primacy.agents.optimiser import Adam
 from primacy.agents.stacked import Figures, Gradients, StackedAgent
 from primacy.agents.transitions import Transitions
@@ -26,8 +26,8 @@ class SoftActorCritic(StackedAgent):
 
     def __init__(
         self,
-        actor_net: MLP,
-        critic_net: MLP,
+        actor_net: Net,
+        critic_net: Net,
         log_std_bound: Callable[[Tensor], Tensor],
         initial_temperature: float,
         optimisers: Mapping[str, Adam],
@@ -69,20 +69,27 @@ class SoftActorCritic(StackedAgent):
 
     # Acting
 
-    def _policy(self, parameters: dict[str, Tensor], observation: Tensor) -> tuple[Tensor, Tensor]:
-        mean, raw = self.actor_net.forward(parameters, observation)
+    def _features(self, critic: Mapping[str, Tensor], observation: Tensor) -> Tensor:
+        """What actor and critics read of observations: these, or what the critic's encoder makes of
+        them."""
+        return observation
+
+    def _policy(self, parameters: dict[str, Tensor], features: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw = self.actor_net.forward(parameters, features)
         return mean, self._log_std_bound(raw)
 
     @torch.no_grad()
     def act(self, observation: Tensor, noise: Tensor) -> Tensor:
         """A sample of the policy for each seed: [S, O] and noise [S, A] -> [S, A]."""
-        mean, log_std = self._policy(self.actor, observation.unsqueeze(1))
+        features = self._features(self.critic, observation.unsqueeze(1))
+        mean, log_std = self._policy(self.actor, features)
         return torch.tanh(mean + log_std.exp() * noise.unsqueeze(1)).squeeze(1)
 
     @torch.no_grad()
     def act_greedily(self, observation: Tensor) -> Tensor:
         """tanh of the mean, [S, B, O] -> [S, B, A]."""
-        return torch.tanh(self._policy(self.actor, observation)[0])
+        features = self._features(self.critic, observation)
+        return torch.tanh(self._policy(self.actor, features)[0])
 
     # Learning
 
@@ -96,7 +103,8 @@ class SoftActorCritic(StackedAgent):
         """Of loss_of(q [S, E, B], target [S, B]) -> [S]."""
 
         def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-            q = q_values(self.critic_net, parameters, batch.observation, batch.action)
+            features = self._features(parameters, batch.observation)
+            q = q_values(self.critic_net, parameters, features, batch.action)
             return loss_of(q, target), q
 
         gradients, figures, q = self._differentiate("critic", loss)
@@ -104,7 +112,7 @@ class SoftActorCritic(StackedAgent):
 
     def _actor_gradients(
         self,
-        observation: Tensor,
+        features: Tensor,
         alpha: Tensor,
         noise: Tensor,
         loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
@@ -112,8 +120,8 @@ class SoftActorCritic(StackedAgent):
         """Of loss_of(log density [S, B], q [S, E, B], alpha [S, 1]) -> [S]."""
 
         def loss(parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-            action, density = tanh_gaussian(*self._policy(parameters, observation), noise)
-            q = q_values(self.critic_net, self.critic, observation, action)
+            action, density = tanh_gaussian(*self._policy(parameters, features), noise)
+            q = q_values(self.critic_net, self.critic, features, action)
             return loss_of(density, q, alpha), density
 
         gradients, figures, density = self._differentiate("actor", loss)

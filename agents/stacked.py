@@ -11,7 +11,7 @@ from torch.func import grad_and_value
 
 from primacy.agents.agent import Remedies
 from primacy.agents.graph import whole_graph
-from primacy.agents.networks import MLP
+from primacy.agents.networks import Net
 from primacy.agents.optimiser import Adam, clip_by_norm, gradient_norm, polyak
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.contract import Layer, Moments, PlasticNetwork
@@ -71,7 +71,7 @@ class StackedAgent:
 
     def _network(
         self,
-        net: MLP,
+        net: Net,
         reads: tuple[str, ...] = ("observation",),
         target: Mapping[str, Tensor] | None = None,
         free: Sequence[Layer] = (),
@@ -91,7 +91,7 @@ class StackedAgent:
 
     @torch.no_grad()
     def _activations(
-        self, net: MLP, reads: tuple[str, ...], batch: Mapping[str, Tensor]
+        self, net: Net, reads: tuple[str, ...], batch: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         taps: dict[str, Tensor] = {}
         x = torch.cat([batch[name] for name in reads], -1)

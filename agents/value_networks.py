@@ -12,11 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from primacy.agents.convolutions import (
-    Impala,
-    Nature,
+    Encoder,
     StackedConv,
     Taps,
-    channel_rows,
+    conv_edge,
+    conv_layer,
+    encode,
+    encoder_layers,
+    flat_edge,
 )
 from primacy.agents.initialisers import Generators
 from primacy.agents.networks import ACTIVATIONS, FEATURES_PER_UNIT, StackedLinear, StackedNorm
@@ -34,7 +37,7 @@ AnyLayer = StackedConv | Linear | StackedNorm
 class ValueNetwork:
     """S networks. Images enter as float [S, N, C, H, W] in [0, 1]."""
 
-    encoder: Nature | Impala
+    encoder: Encoder
     actions: int
     atoms: int
     """Outputs per action: 51, or 1 for a scalar value."""
@@ -146,9 +149,7 @@ class ValueNetwork:
 
     def encode(self, parameters: Parameters, images: Tensor, taps: Taps | None = None) -> Tensor:
         """[S, N, C, H, W] -> latents [S, N, C', H', W']."""
-        last = torch.channels_last
-        seeds = [x.contiguous(memory_format=last) for x in images.unbind(0)]
-        latent = torch.stack(self.encoder.forward(parameters, seeds, taps))
+        latent = encode(self.encoder, parameters, images, taps)
         return renormalise(latent) if self.renormalised else latent
 
     def outputs(
@@ -203,18 +204,14 @@ class ValueNetwork:
 
     def layers(self, parameters: Parameters) -> tuple[Layer, ...]:
         """The layers as remedies see them, over these live tensors."""
-        nodes = self.encoder.nodes()
-        published = []
-        convs = {node.conv.path: node.conv for node in nodes}
-        before = len(self.transition)
-        for i, node in enumerate(nodes):
-            depth = 1 + before + len(nodes) - i
-            edges = self._edges(node.conv, convs.get(node.reader or ""), node.reader)
-            published.append(self._conv_layer(node.conv, parameters, depth, edges))
+        before, latent = len(self.transition), self.encoder.output
+        flat = tuple(flat_edge(latent, stream.path) for stream in self.streams)
+        last = self.encoder.nodes()[-1].conv
+        after = (*flat, *(conv_edge(last, conv) for conv in self.transition[:1]))
+        published = encoder_layers(self.encoder, parameters, 2 + before, after)
         for i, conv in enumerate(self.transition):
-            follower = self.transition[1:][i : i + 1]
-            edges = tuple(_conv_edge(conv, reader) for reader in follower) or self._flat(conv)
-            published.append(self._conv_layer(conv, parameters, 1 + before - i, edges))
+            edges = tuple(conv_edge(conv, x) for x in self.transition[i + 1 :]) or flat
+            published.append(conv_layer(conv, parameters, 1 + before - i, edges, tapped=False))
         for i, stream in enumerate(self.streams):
             edges = tuple(self._stream_edges(i, stream))
             published.append(self._layer(stream, parameters, "torso", 1, edges))
@@ -222,20 +219,6 @@ class ValueNetwork:
         for head in (*self.heads, *self.predictor):
             published.append(self._layer(head, parameters, "head", 0, ()))
         return tuple(published)
-
-    def _edges(
-        self, conv: StackedConv, reader: StackedConv | None, path: str | None
-    ) -> tuple[Edge, ...]:
-        if path is None:
-            return ()
-        if reader is not None:
-            return (_conv_edge(conv, reader),)
-        return (*self._flat(conv), *(_conv_edge(conv, x) for x in self.transition[:1]))
-
-    def _flat(self, conv: StackedConv) -> tuple[Edge, ...]:
-        channels, height, width = conv.output
-        rows = channel_rows(channels, height * width)
-        return tuple(Edge(stream.path, rows) for stream in self.streams)
 
     def _stream_edges(self, index: int, stream: Linear) -> Iterator[Edge]:
         units = torch.arange(stream.outputs)
@@ -247,14 +230,9 @@ class ValueNetwork:
         for head in self.predictor:
             yield Edge(head.path, (units + index * stream.outputs).unsqueeze(-1))
 
-    def _conv_layer(
-        self, conv: StackedConv, parameters: Parameters, depth: int, edges: tuple[Edge, ...]
-    ) -> Layer:
-        return self._layer(conv, parameters, "encoder", depth, edges)
-
     def _layer(
         self,
-        layer: AnyLayer,
+        layer: Linear | StackedNorm,
         parameters: Parameters,
         group: Group,
         depth: int,
@@ -265,36 +243,21 @@ class ValueNetwork:
             for role in ROLES
             if f"{layer.path}.{role}" in parameters
         }
-        conv, norm = isinstance(layer, StackedConv), isinstance(layer, StackedNorm)
-        units = layer.channels if isinstance(layer, StackedConv) else _outputs(layer)
+        norm = isinstance(layer, StackedNorm)
         hidden = bool(edges) and depth > 0
         return Layer(
             path=layer.path,
-            kind="conv" if conv else "norm" if norm else "dense",
+            kind="norm" if norm else "dense",
             group=group,
             depth=depth,
             parameters=owned,
             initialise=layer.initialise,
-            units=units,
-            fan_in=1 if norm else _inputs(layer),
-            activation=("relu" if conv else self.architecture.activation) if hidden else None,
-            tap=layer.path if hidden and not layer.path.startswith(f"{self.name}.tr") else None,
+            units=layer.features if norm else layer.outputs,
+            fan_in=1 if norm else layer.inputs,
+            activation=self.architecture.activation if hidden else None,
+            tap=layer.path if hidden else None,
             consumers=edges,
         )
-
-
-def _conv_edge(conv: StackedConv, reader: StackedConv) -> Edge:
-    return Edge(reader.path, channel_rows(conv.channels, reader.kernel**2))
-
-
-def _outputs(layer: Linear | StackedNorm) -> int:
-    return layer.features if isinstance(layer, StackedNorm) else layer.outputs
-
-
-def _inputs(layer: AnyLayer) -> int:
-    if isinstance(layer, StackedConv):
-        return layer.rows
-    return 1 if isinstance(layer, StackedNorm) else layer.inputs
 
 
 def _apply(

@@ -1,4 +1,5 @@
-"""Pictures as the Atari agents of the literature see them: small, grey, the last four together."""
+"""Pictures as the agents of the literature see them: Atari's small and grey, the last few of any
+together."""
 
 from typing import Literal
 
@@ -31,9 +32,10 @@ class AreaResize:
 
 
 class FrameStack:
-    """The last frames of S lanes, as the agent sees them: uint8 [S, stack, H, W], oldest first.
+    """The last frames of S lanes, as the agent sees them: uint8 [S, stack * C, H, W], oldest first.
 
-    Replay assembles the same stacks from single frames at sampling; this is what acting needs.
+    C is 1 for grey frames [H, W], and that of frames [C, H, W]. Replay assembles the same stacks
+    from single frames at sampling; this is what acting needs.
     """
 
     def __init__(
@@ -41,16 +43,21 @@ class FrameStack:
     ) -> None:
         """What lies before an episode's or a life's first frame is zero, as in Dopamine and BBF,
         or that frame itself."""
-        self.frames = np.zeros((lanes, stack, *frame), dtype=np.uint8)
+        *channels, height, width = frame
+        self._channels = channels[0] if channels else 1
+        self._stack = stack
+        shape = (lanes, stack * self._channels, height, width)
+        self.frames = np.zeros(shape, dtype=np.uint8)
         """What `push` returned last; writing saved frames here goes on from them."""
         self._repeat = before_start == "repeat"
 
     def push(self, frames: np.ndarray, began: np.ndarray) -> np.ndarray:
-        """Add a frame per lane, uint8 [S, H, W]; `began` bool [S] where it is the first of an
-        episode or a life. Returns uint8 [S, stack, H, W], the caller's to keep."""
-        self.frames = np.roll(self.frames, -1, axis=1)
-        self.frames[began] = frames[began, None] if self._repeat else 0
-        self.frames[:, -1] = frames
+        """Add a frame per lane, uint8 [S, (C,) H, W]; `began` bool [S] where it is the first of an
+        episode or a life. Returns uint8 [S, stack * C, H, W], the caller's to keep."""
+        newest = frames.reshape(-1, self._channels, *frames.shape[-2:])
+        self.frames = np.roll(self.frames, -self._channels, axis=1)
+        self.frames[began] = np.tile(newest[began], (1, self._stack, 1, 1)) if self._repeat else 0
+        self.frames[:, -self._channels :] = newest
         return self.frames.copy()
 
 

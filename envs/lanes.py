@@ -32,7 +32,7 @@ class Episode(NamedTuple):
 class Transitions(NamedTuple):
     """One step of every lane, float32 and bool; the arrays are the caller's to keep.
 
-    Frames instead of vectors are uint8 [S, H, W], and one of several choices is int64 [S].
+    Frames instead of vectors are uint8 [S, (C,) H, W], and one of several choices is int64 [S].
     """
 
     observation: np.ndarray  # [S, O]
@@ -87,8 +87,8 @@ class Lanes:
         seen = observation.dtype == np.uint8
         frame = (observation.shape or ()) if seen else (self.observation_size,)
         self.observations = np.zeros((count, *frame), dtype=np.uint8 if seen else np.float32)
-        """Where each lane stands, float32 [S, O] or uint8 [S, H, W]; overwritten by the next
-        step."""
+        """Where each lane stands, float32 [S, O] or uint8 [S, (C,) H, W]; overwritten by the
+        next step."""
         self.began = np.ones(count, dtype=bool)
         """Whether each lane stands at the first observation of an episode or of a life: nothing
         before it belongs into a stack of frames."""
@@ -262,9 +262,9 @@ def run_episodes(
     Successes are float64 [N]: 1 where info["success"] held at the last step, 0 where it did not,
     NaN for a task without that entry.
 
-    `policy` maps observations [N, O] to actions [N, A], or with a `stack` of frames uint8
-    [N, stack, H, W] to choices [N]; an environment whose episode is over keeps
-    its last row and is not stepped. Episodes are cut after `longest` env steps, for lqr has no time
+    `policy` maps observations [N, O], or with a `stack` of frames uint8 [N, stack * C, H, W], to
+    actions [N, A] or choices [N]; an environment whose episode is over keeps its last row and is
+    not stepped. Episodes are cut after `longest` env steps, for lqr has no time
     limit (Atari's, 27,000, is the longest of those that have one).
     """
     lanes = Lanes(envs, lambda lane, episode: seeds[lane])

@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 
-from primacy.envs import antmaze_tasks, atari_games
+from primacy.envs import antmaze_tasks, atari_games, dmc_pixel_tasks
 from primacy.envs.faults import UnknownTask
 
 
@@ -21,6 +21,19 @@ def _dmc(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
 
     domain, _, name = task.partition("-")
     return DMC(domain, name, action_repeat, **options)
+
+
+def _dmc_pixels_tasks() -> tuple[str, ...]:
+    variants = dmc_pixel_tasks.VARIANTS
+    return tuple(f"{task}-{variant}" for variant in variants for task in _dmc_tasks())
+
+
+def _dmc_pixels(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
+    from primacy.envs.dmc_pixels import DMCPixels
+
+    name, variant = dmc_pixel_tasks.split(task)
+    domain, _, name = name.partition("-")
+    return DMCPixels(domain, name, variant, action_repeat, **options)
 
 
 def _antmaze(task: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
@@ -48,13 +61,15 @@ SUITES: dict[str, tuple[Tasks, Callable[..., gymnasium.Env]]] = {
     "atari": (lambda: tuple(atari_games.TASKS), _atari),
     "ant": (lambda: ("ant-directional",), _directional),
     "dmc": (_dmc_tasks, _dmc),
+    "dmc-pixels": (_dmc_pixels_tasks, _dmc_pixels),
 }
 """Suite -> its task names, and what makes the environment of one."""
 
 
 def tasks() -> tuple[str, ...]:
-    """Every task name: "domain-task" for the DeepMind Control suite, D4RL's for AntMaze, and
-    "atari-game" by the names of ale-py's game files."""
+    """Every task name: "domain-task" for the DeepMind Control suite, with "-pixels" or
+    "-pixels84" behind it where the agent sees pictures, D4RL's for AntMaze, and "atari-game" by the
+    names of ale-py's game files."""
     return tuple(name for names, _ in SUITES.values() for name in names())
 
 

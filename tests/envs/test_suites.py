@@ -42,7 +42,7 @@ def test_tasks_are_the_whole_suite_and_each_is_named_once():
     names = tasks()
     assert set(SIZES) < set(names)
     assert {"lqr-lqr_6_2", "dog-fetch", "quadruped-escape", "manipulator-insert_peg"} < set(names)
-    assert len(set(names)) == len(names) == 84
+    assert len(set(names)) == len(names) == 84 + 2 * 51
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_tasks_are_the_whole_suite_and_each_is_named_once():
         ("swimmer15", "swimmer-swimmer15"),
         ("humanoid", "humanoid-"),
         ("Cheetah-Run", "cheetah-run"),
+        ("cartpole-swingup-pixel", "cartpole-swingup-pixels"),
         ("breakout", "atari-breakout"),
         ("MsPacman", "atari-ms_pacman"),
         ("atari-kungfumaster", "atari-kung_fu_master"),

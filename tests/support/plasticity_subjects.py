@@ -12,13 +12,14 @@ from torch import Tensor
 
 from primacy.agents.bbf import BBF
 from primacy.agents.bc import BC, BCConfig
+from primacy.agents.drq import DrQ
 from primacy.agents.iql import IQL, IQLConfig
 from primacy.agents.rlpd import RLPD, RLPDConfig
 from primacy.agents.sac import SAC, SACConfig
 from primacy.plasticity.chain import Chain, options
 from primacy.plasticity.contract import Architecture, Generators
 from primacy.plasticity.remedies import parse
-from primacy.tests.support import value_pairs
+from primacy.tests.support import pixel_pairs, value_pairs
 from primacy.tests.support.offline_pairs import given
 from primacy.tests.support.plasticity_toy import Plan, Toy
 from primacy.tests.support.sac_pairs import ACTION, OBSERVATION, data, generators
@@ -105,12 +106,40 @@ class ValueSubject:
         return {"observation": images}
 
 
+class PixelSubject:
+    """DrQ behind the toy's methods."""
+
+    def __init__(
+        self,
+        fields: dict[str, Any],
+        seeds: tuple[int, ...],
+        plan: Plan = lambda name, plain, inputs: plain,
+    ):
+        self.seeds = seeds
+        config = pixel_pairs.small("study", **fields)
+        plans = DrQ.plans(config, pixel_pairs.SHAPE, pixel_pairs.ACTION)
+        chosen = {name: plan(name, plain, inputs) for name, (plain, inputs) in plans.items()}
+        self.agent = pixel_pairs.agent("study", seeds, chosen, **fields)
+        self.networks, self.attach, self.tensors = (
+            self.agent.networks,
+            self.agent.attach,
+            self.agent.state,
+        )
+
+    def update(self, step: int) -> None:
+        self.agent.update(*pixel_pairs.given(self.agent, self.seeds, step))
+
+    def batch(self) -> dict[str, Tensor]:
+        return pixel_pairs.data(self.agent, self.seeds, 0, 64)._asdict()
+
+
 SUBJECTS: dict[str, type[Toy] | type[SacSubject]] = {"toy": Toy, "sac": SacSubject}
 AGENTS: dict[str, Callable[..., Any]] = {
     **SUBJECTS,
     "iql": partial(OfflineSubject, IQL, IQLConfig(hidden_sizes=(8, 8))),
     "rlpd": partial(OfflineSubject, RLPD, RLPDConfig((8, 8), critics=3, critic_steps=2)),
     "bc": partial(OfflineSubject, BC, BCConfig(hidden_sizes=(8, 8))),
+    "drq": partial(PixelSubject, {"channels": (3, 2, 2, 2), "hidden_sizes": (8, 8)}),
     "sr-spr": partial(ValueSubject, "sr-spr", {"jumps": 1}),
 }
 ALONE = {"bc": "actor", "sr-spr": "critic"}
