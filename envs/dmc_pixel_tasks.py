@@ -52,6 +52,24 @@ def split(task: str) -> tuple[str, str]:
     return name, variant
 
 
+FRAMES = {
+    "cartpole-balance": 500_000,
+    "cartpole-balance_sparse": 500_000,
+    "cartpole-swingup": 500_000,
+    "finger-spin": 500_000,
+    "walker-stand": 500_000,
+    "walker-walk": 500_000,
+    "hopper-stand": 1_000_000,
+    "pendulum-swingup": 1_000_000,
+}
+"""Simulator frames of a run in the study's released curves; 2,000,000 of all other tasks."""
+
+
 def published_action_repeat(task: str) -> int:
     """Simulator frames per action of "domain-task-pixels..." in the study and in jaxrl."""
     return ACTION_REPEATS.get(split(task)[0], OTHERS)
+
+
+def published_env_steps(task: str) -> int:
+    """Length of the study's runs of "domain-task-pixels..." in actions."""
+    return FRAMES.get(split(task)[0], 2_000_000) // published_action_repeat(task)

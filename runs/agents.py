@@ -5,6 +5,7 @@ from typing import Any
 
 from primacy.agents.bbf import BBF
 from primacy.agents.bc import BC, BCConfig
+from primacy.agents.drq import DrQ, DrQConfig
 from primacy.agents.iql import IQL, IQLConfig
 from primacy.agents.rlpd import RLPD, RLPDConfig
 from primacy.agents.sac import SAC, SACConfig
@@ -12,7 +13,7 @@ from primacy.agents.value_settings import BBFConfig
 from primacy.plasticity.schedule import Schedule
 from primacy.runs.errors import UserError
 
-AgentConfig = SACConfig | IQLConfig | RLPDConfig | BCConfig | BBFConfig
+AgentConfig = SACConfig | IQLConfig | RLPDConfig | BCConfig | BBFConfig | DrQConfig
 
 ALGORITHMS: dict[str, type] = {
     "sac": SACConfig,
@@ -26,6 +27,9 @@ ALGORITHMS: dict[str, type] = {
     "spr": BBFConfig,
     "drq-atari": BBFConfig,
     "drq-eps": BBFConfig,
+    "drq": DrQConfig,
+    "drq-jaxrl": DrQConfig,
+    "drq-original": DrQConfig,
 }
 
 AGENTS: dict[type, Any] = {
@@ -34,6 +38,7 @@ AGENTS: dict[type, Any] = {
     RLPDConfig: RLPD,
     BCConfig: BC,
     BBFConfig: BBF,
+    DrQConfig: DrQ,
 }
 
 
@@ -57,6 +62,7 @@ TAKES: dict[type, Takes] = {
     RLPDConfig: Takes(),
     BCConfig: Takes(),
     BBFConfig: Takes(frames=True, choices=True),
+    DrQConfig: Takes(frames=True),
 }
 
 POSITIVE = (
@@ -79,6 +85,9 @@ POSITIVE = (
     "annealing",
     "epsilon_decay",
     "support",
+    "latent_size",
+    "augmentations",
+    "target_augmentations",
 )
 
 NOT_NEGATIVE = (
@@ -131,6 +140,11 @@ def check_agent(config: AgentConfig) -> None:
         raise UserError("--log-std-low must be below --log-std-high", "published: -5 or -20, and 2")
     if isinstance(config, BBFConfig):
         _check_values(config)
+    if isinstance(config, DrQConfig) and len(config.channels) != len(config.strides):
+        raise UserError(
+            f"--channels has {len(config.channels)} numbers, --strides {len(config.strides)}",
+            "give one of each for every convolution",
+        )
 
 
 def _check_values(config: BBFConfig) -> None:

@@ -28,12 +28,14 @@ class RunConfig:
     Control)."""
 
     task: str
-    """Task: "domain-task" of the DeepMind Control suite (quadruped-run, walker-stand, ...), one
-    of D4RL's AntMaze (antmaze-umaze-v2, ...) or a game of Atari-100k (atari-breakout, ...)."""
+    """Task: "domain-task" of the DeepMind Control suite (quadruped-run, walker-stand, ...; behind
+    it -pixels or -pixels84 where the agent sees pictures), one of D4RL's AntMaze
+    (antmaze-umaze-v2, ...) or a game of Atari-100k (atari-breakout, ...)."""
     agent: str = "sac"
     """Agent and its published setting: sac (the primacy-bias study), sr-sac (replay ratio 16,
     resets), iql, rlpd (both from scratch, without prior data), bc; for Atari bbf, bbf-rl (without
-    self-prediction), sr-spr, spr, drq-atari (of Hare & Tortoise's table), drq-eps."""
+    self-prediction), sr-spr, spr, drq-atari (of Hare & Tortoise's table), drq-eps; for tasks in
+    pixels drq (the study's), drq-jaxrl, drq-original."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; S independent agents are trained in one process."""
     replay_ratio: str = "1"

@@ -46,13 +46,13 @@ def differing(config: RunConfig, default: RunConfig) -> list[str]:
     return arguments
 
 
-def setting_of(arguments: Sequence[str]) -> str:
-    """The last value of --agent, which decides every other default."""
-    found = "sac"
+def last_of(option: str, arguments: Sequence[str]) -> str | None:
+    """The last value of an option, None where it is not given."""
+    found = None
     for argument, following in zip(arguments, [*arguments, None][1:], strict=True):
-        if argument == "--agent" and following is not None:
+        if argument == option and following is not None:
             found = following
-        elif argument.startswith("--agent="):
+        elif argument.startswith(f"{option}="):
             found = argument.split("=", 1)[1]
     return found
 
@@ -64,10 +64,11 @@ def parse_train(
 
     Raises UserError for an agent that does not exist and for options that do not parse.
     """
-    setting = setting_of(arguments)
+    # These two decide every other default.
+    setting, task = last_of("--agent", arguments) or "sac", last_of("--task", arguments)
     if setting not in SETTINGS:
         raise UserError(f"unknown agent {setting!r}", near(setting, list(SETTINGS)))
-    base = SETTINGS[setting](tyro.MISSING) if default is None else default
+    base = SETTINGS[setting](task or tyro.MISSING) if default is None else default
     return parse(
         TrainOptions,
         program,

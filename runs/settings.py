@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from primacy.agents import drq as pixels
 from primacy.agents import value_settings
 from primacy.agents.bc import BCConfig
+from primacy.agents.drq import DrQConfig
 from primacy.agents.iql import IQLConfig
 from primacy.agents.rlpd import RLPDConfig
 from primacy.agents.value_settings import BBFConfig
+from primacy.envs import dmc_pixel_tasks
 from primacy.runs.config import RunConfig
 
 
@@ -118,6 +121,34 @@ def drq_eps(task: str) -> RunConfig:
     return replace(atari_100k(task, "drq-eps", algorithm), replay_ratio="1", start_steps=1_601)
 
 
+def drq(task: str) -> RunConfig:
+    """The study's DrQ on DeepMind Control from pixels (Nikishin et al. 2022, train_pixels.py),
+    without resets, with the action repeat and the length of its runs on the task."""
+    known = isinstance(task, str) and task.rpartition("-")[2] in dmc_pixel_tasks.VARIANTS
+    # Elsewhere there is no such figure; what the agent cannot see is refused by its environment.
+    named = task if known else "walker-run-pixels"
+    return RunConfig(
+        task=task,
+        agent="drq",
+        algorithm=DrQConfig(),
+        env_steps=dmc_pixel_tasks.published_env_steps(named),
+        start_steps=1_000,
+        action_repeat=dmc_pixel_tasks.published_action_repeat(named),
+        batch_size=512,
+        replay_capacity=100_000,
+    )
+
+
+def drq_jaxrl(task: str) -> RunConfig:
+    """The same with jaxrl's drq_default, for tasks of 84 x 84 RGB frames."""
+    return replace(drq(task), agent="drq-jaxrl", algorithm=pixels.drq_jaxrl(DrQConfig()))
+
+
+def drq_original(task: str) -> RunConfig:
+    """DrQ as published with K = M = 2 (Kostrikov et al. 2020), for the same tasks."""
+    return replace(drq(task), agent="drq-original", algorithm=pixels.drq_original(DrQConfig()))
+
+
 SETTINGS: dict[str, Callable[[str], RunConfig]] = {
     "sac": sac,
     "sr-sac": sr_sac,
@@ -130,4 +161,7 @@ SETTINGS: dict[str, Callable[[str], RunConfig]] = {
     "spr": spr,
     "drq-atari": drq_atari,
     "drq-eps": drq_eps,
+    "drq": drq,
+    "drq-jaxrl": drq_jaxrl,
+    "drq-original": drq_original,
 }

@@ -30,6 +30,7 @@ def test_every_command_makes_its_configuration(name: str, task: str):
 
 def events(text: str, updates: int) -> list[int]:
     remedy, at, found = parse(text), 0, []
+    assert remedy is not None
     while (at := remedy.next_after(at)) is not None and at <= updates:
         if remedy.event(at, updates) is not None:
             found.append(at)
