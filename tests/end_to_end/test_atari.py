@@ -135,3 +135,28 @@ def test_frames_of_another_size_are_not_gone_on_from(tmp_path: Path):
     with pytest.raises(JournalFault, match=r"frame \[64, 64\], not \[84, 84\]") as fault:
         train(config, tmp_path / "run", quiet=True)
     assert fault.value.hint
+
+
+def test_frames_leave_as_a_minari_dataset(tmp_path: Path):
+    minari = pytest.importorskip("minari")
+    assert train(atari_runs.config("drq-eps"), tmp_path / "run", quiet=True) == 0
+    answer = primacy("export", str(tmp_path / "run"), "--output", str(tmp_path / "out"))
+    assert answer.returncode == 0, answer.stderr
+    journal = Journal.open(tmp_path / "run" / "journal")
+    views = journal.layout.views(torch.from_numpy(journal.read(0, 100)))
+    for lane, seed in enumerate((3, 7)):
+        data = minari.MinariDataset(tmp_path / "out" / "atari-alien" / f"seed{seed}-v0" / "data")
+        frames = np.concatenate([episode.observations[:-1] for episode in data])
+        assert (frames == views.observation[:, lane].numpy()).all()
+        actions = np.concatenate([episode.actions for episode in data])
+        assert (actions == views.action[:, lane].numpy()).all()
+        assert data.total_steps == 100
+
+
+def test_exposure_is_not_known_of_prioritised_draws(tmp_path: Path):
+    run = tmp_path / "run"
+    assert train(atari_runs.config("bbf-rl", "--env-steps", "40"), run, quiet=True) == 0
+    answer = primacy("exposure", str(run))
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 2
+    assert "by priority" in answer.stderr
