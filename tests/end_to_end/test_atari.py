@@ -4,17 +4,23 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from primacy.envs.suites import make
 from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.journal import Journal, JournalFault
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs.assembly import make_agent
 from primacy.runs.conduct import train
 from primacy.runs.digest import digest
+from primacy.runs.evaluate import Evaluator
 from primacy.runs.fork import fork
+from primacy.runs.randomness import Randomness
+from primacy.runs.spaces import spaces_of
 from primacy.runs.train import Training
 from primacy.runs.transplant import experience
 from primacy.tests.support import atari_runs
@@ -160,3 +166,31 @@ def test_exposure_is_not_known_of_prioritised_draws(tmp_path: Path):
     assert answer.returncode == 2
     assert len(answer.stderr.strip().splitlines()) == 2
     assert "by priority" in answer.stderr
+
+
+def test_an_evaluation_is_that_of_each_episode_played_alone():
+    """Episodes of different length, of which only those that are not over are looked at."""
+    config = atari_runs.config("bbf-rl", "--evaluation-epsilon", "0.3")
+    spaces, random = spaces_of(config), Randomness(config.seeds)
+    agent: Any = make_agent(config, random, spaces)[0]
+    evaluator = Evaluator(config, spaces, 3)
+    scores = evaluator.evaluate(agent, random, 5, lambda: None)
+    evaluator.close()
+    assert len(set(scores.lengths.flatten().tolist())) > 3
+    for lane in range(2):
+        for episode in range(3):
+            env: Any = make(config.task, 4)
+            frame, _ = env.reset(seed=random.integers("evaluation", 5, str(episode))[lane])
+            life, total, step, over = [frame], 0.0, 0, False
+            while not over:
+                stack = np.stack([*[np.zeros_like(frame)] * 4, *life][-4:])
+                seen = torch.from_numpy(np.stack([stack, stack]))[:, None]
+                source = random.source("evaluation", step, 1)
+                u, v = source.uniform("choice 5", (3, 2))[lane, 0, episode].float().tolist()
+                greedy = int(agent.act_greedily(seen)[lane, 0])
+                action = int(v * spaces.actions) if u <= np.float32(0.3) else greedy
+                frame, reward, over, _, info = env.step(action)
+                life = [frame] if info["life_lost"] else [*life, frame]
+                total, step = total + reward, step + 1
+            assert (total, step) == (scores.returns[lane, episode], scores.lengths[lane, episode])
+            env.close()
