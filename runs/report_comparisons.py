@@ -32,23 +32,30 @@ class Comparison(NamedTuple):
 def compare(study: Study, baseline: str = "") -> Iterable[Comparison]:
     """Pairs that differ in remedies alone, in priming alone, or in replay ratio alone.
 
-    With a baseline: every other condition of its experiment against it.
+    With a baseline: every other condition of its experiment against it. Of conditions of which
+    nothing is known but returns, every other one against the first.
     """
     if baseline:
         named = [(e, c) for e in study.experiments for c in e.conditions if c.label == baseline]
         if not named:
             known = "; ".join(condition.label for condition in study.conditions)
             raise UserError(f"no condition is called {baseline!r}", f"the conditions are: {known}")
-        experiment, reference = named[0]
-        for other in experiment.conditions:
-            if other is not reference and set(other.curves) & set(reference.curves):
-                yield Comparison(experiment, other, reference, "baseline")
+        yield from _against(*named[0])
         return
     for experiment in study.experiments:
+        if all(condition.imported for condition in experiment.conditions):
+            yield from _against(experiment, experiment.conditions[0])
+            continue
         for b, a in permutations(experiment.conditions, 2):
             change = _change(experiment, a, b)
             if change and set(a.curves) & set(b.curves):
                 yield Comparison(experiment, a, b, change)
+
+
+def _against(experiment: Experiment, reference: Condition) -> Iterable[Comparison]:
+    for other in experiment.conditions:
+        if other is not reference and set(other.curves) & set(reference.curves):
+            yield Comparison(experiment, other, reference, "baseline")
 
 
 def _forked(a: Sequence[Run], b: Sequence[Run]) -> bool:

@@ -55,7 +55,15 @@ def clean(folder):
     return body
 
 
-def test_a_text_tree_end_to_end(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("options", "a", "b"),
+    [
+        (("--baseline", "base"), "resets", "base"),
+        ((), "resets", "base"),
+        (("--conditions", "resets", "base"), "base", "resets"),
+    ],
+)
+def test_a_text_tree_end_to_end(options, a, b, tmp_path, capsys):
     tree = text_tree(
         tmp_path / "tree",
         [
@@ -66,7 +74,7 @@ def test_a_text_tree_end_to_end(tmp_path, capsys):
         ],
     )
     out = tmp_path / "report"
-    report(tree, "--output", out, "--baseline", "base")
+    report(tree, "--output", out, *options)
     found = values(out)
     # 8 scores: two are cut from each end, 108 112 200 204 and 308 312 400 404 are averaged.
     assert found["base", "iqm"] == pytest.approx(0.156, abs=1e-12)
@@ -77,9 +85,12 @@ def test_a_text_tree_end_to_end(tmp_path, capsys):
         ("2", "4", "2000")
     }
     difference = rows(out / "differences.csv")[0]
-    assert float(difference["value"]) == pytest.approx(0.2, abs=1e-12)
+    assert (difference["a"], difference["b"]) == (a, b)
+    assert abs(float(difference["value"])) == pytest.approx(0.2, abs=1e-12)
     body = clean(out)
-    assert "resets instead of base raises the IQM of return / 1000 from 0.156 to 0.356" in body
+    verb, *ends = ("raises", "0.156", "0.356") if a == "resets" else ("lowers", "0.356", "0.156")
+    change = f"{verb} the IQM of return / 1000 from {ends[0]} to {ends[1]}"
+    assert f"{a} instead of {b} {change}" in body
     assert "16 trained agents in 16 files" in (out / "index.html").read_text()
     assert "note: Normalised to return / 1000" in capsys.readouterr().err
 
