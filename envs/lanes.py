@@ -253,7 +253,7 @@ class Lanes:
 def run_episodes(
     envs: Sequence[gymnasium.Env],
     seeds: Sequence[int],
-    policy: Callable[[np.ndarray], np.ndarray],
+    policy: Callable[[np.ndarray, np.ndarray], np.ndarray],
     longest: int = 30_000,
     stack: FrameStack | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -263,8 +263,9 @@ def run_episodes(
     NaN for a task without that entry.
 
     `policy` maps observations [N, O], or with a `stack` of frames uint8 [N, stack * C, H, W], to
-    actions [N, A] or choices [N]; an environment whose episode is over keeps its last row and is
-    not stepped. Episodes are cut after `longest` env steps, for lqr has no time
+    actions [N, A] or choices [N], and is told which episodes are not over, bool [N]; an environment
+    whose episode is over keeps its last row and is not stepped, whatever its action. Episodes are
+    cut after `longest` env steps, for lqr has no time
     limit (Atari's, 27,000, is the longest of those that have one).
     """
     lanes = Lanes(envs, lambda lane, episode: seeds[lane])
@@ -272,7 +273,7 @@ def run_episodes(
     going = np.ones(len(envs), dtype=bool)
     while going.any():
         seen = lanes.observations
-        actions = policy(seen if stack is None else stack.push(seen, lanes.began))
+        actions = policy(seen if stack is None else stack.push(seen, lanes.began), going)
         actions = lanes._as_actions(actions)
         for lane in np.flatnonzero(going).tolist():
             _, terminated, truncated = lanes._advance(lane, actions[lane])

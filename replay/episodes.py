@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 
+from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.layout import Layout
 
 End = Literal["terminated", "truncated", "cut"]
@@ -14,12 +16,12 @@ End = Literal["terminated", "truncated", "cut"]
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """T consecutive steps, float32 and bool."""
+    """T consecutive steps, float32 and bool; frames are uint8 and choices int64."""
 
     start: int
     """Number of the first transition of the lane, counted from 0."""
-    observations: np.ndarray  # [T + 1, O]
-    actions: np.ndarray  # [T, A]
+    observations: np.ndarray  # [T + 1, O], or frames [T + 1, ...]
+    actions: np.ndarray  # [T, A], or choices [T]
     rewards: np.ndarray  # [T]
     terminations: np.ndarray  # [T]
     truncations: np.ndarray  # [T]
@@ -35,8 +37,8 @@ class Episode:
             return "terminated"
         return "truncated" if self.truncations[-1] else "cut"
 
-    def rows(self, layout: Layout) -> np.ndarray:
-        """The rows float32 [T, width] that the episode was, or would have been, stored as."""
+    def rows(self, layout: Layout | FrameLayout) -> np.ndarray:
+        """The rows [T, width] that the episode was, or would have been, stored as."""
         return layout.pack(
             self.observations[:-1],
             self.actions,
@@ -47,14 +49,14 @@ class Episode:
         )
 
 
-def episodes(chunks: Iterable[np.ndarray], layout: Layout) -> Iterator[Episode]:
+def episodes(chunks: Iterable[np.ndarray], layout: Layout | FrameLayout) -> Iterator[Episode]:
     """The episodes of a lane, whose rows [n, width] come in any pieces.
 
     An episode ends where it terminates or is truncated, where the next row does not begin with the
     observation that this one led to (a transplant: what was given, then a fresh episode), and with
     the last row.
     """
-    held = np.empty((0, layout.width), dtype=np.float32)
+    held = np.empty((0, layout.width), dtype=layout.NUMBER)
     start = 0
     for chunk in chunks:
         held = np.concatenate((held, chunk)) if len(held) else chunk
@@ -67,24 +69,30 @@ def episodes(chunks: Iterable[np.ndarray], layout: Layout) -> Iterator[Episode]:
         yield _episode(held, start, layout)
 
 
-def _ends(rows: np.ndarray, layout: Layout) -> np.ndarray:
+def _parts(rows: np.ndarray, layout: Layout | FrameLayout) -> list[np.ndarray]:
+    """Observation, action, reward, terminated, truncated and next observation of rows."""
+    return [part.numpy() for part in layout.views(torch.from_numpy(rows))]
+
+
+def _ends(rows: np.ndarray, layout: Layout | FrameLayout) -> np.ndarray:
     """Whether an episode ends with each row, bool [n]; what follows the last one is not known."""
-    ended = np.any(rows[:, layout.outcome][:, 1:] > 0, axis=1)
-    after = np.ascontiguousarray(rows[:-1, layout.outcome.stop :])
-    next_ones = np.ascontiguousarray(rows[1:, : layout.observation_size])
-    # As bits, for == takes 0.0 for -0.0.
-    seam = np.any(after.view(np.uint32) != next_ones.view(np.uint32), axis=1)
-    return ended | np.append(seam, False)
+    observation, _, _, terminated, truncated, after = _parts(rows, layout)
+    count = len(rows)
+    # As bytes, for == takes 0.0 for -0.0.
+    led, begun = (
+        np.ascontiguousarray(part).reshape(count - 1, observation[0].size).view(np.uint8)
+        for part in (after[:-1], observation[1:])
+    )
+    seam = np.any(led != begun, axis=1)
+    return (terminated > 0) | (truncated > 0) | np.append(seam, False)
 
 
-def _episode(rows: np.ndarray, start: int, layout: Layout) -> Episode:
-    size, outcome = layout.observation_size, layout.outcome
-    reward, terminated, truncated = rows[:, outcome].T
-    last = rows[-1:, outcome.stop :]
+def _episode(rows: np.ndarray, start: int, layout: Layout | FrameLayout) -> Episode:
+    observation, action, reward, terminated, truncated, after = _parts(rows, layout)
     return Episode(
         start,
-        np.concatenate((rows[:, :size], last)),
-        rows[:, size : outcome.start].copy(),
+        np.concatenate((observation, after[-1:])),
+        action.copy(),
         reward.copy(),
         terminated > 0,
         truncated > 0,

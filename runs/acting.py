@@ -92,11 +92,12 @@ def acting(parts: Parts) -> Acting:
 
 def evaluating(
     config: RunConfig, spaces: Spaces, randomness: Randomness, event: int, episodes: int
-) -> Callable[[Tensor], Tensor]:
-    """What becomes of greedy actions [S, episodes, ...] in evaluation number `event`, called once
-    per env step: a few choices are random (evaluation_epsilon), other actions stay."""
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """What becomes of greedy actions [S, n, ...] of some `episodes` int64 [S, n] in evaluation
+    number `event`, called once per env step: a few choices are random (evaluation_epsilon), other
+    actions stay."""
     if not spaces.choices:
-        return lambda greedy: greedy
+        return lambda greedy, chosen: greedy
     share = cast(Any, config.algorithm).evaluation_epsilon
     step = iter(range(1 << 62))
 
@@ -106,4 +107,9 @@ def evaluating(
         return torch.cat((torch.full_like(uniforms[..., :1], share), uniforms), -1)
 
     window = Window(draw)
-    return lambda greedy: epsilon_greedy(greedy, window.at(next(step)), spaces.actions)
+
+    def explore(greedy: Tensor, chosen: Tensor) -> Tensor:
+        noise = window.at(next(step)).gather(1, chosen.unsqueeze(-1).expand(-1, -1, 3))
+        return epsilon_greedy(greedy, noise, spaces.actions)
+
+    return explore

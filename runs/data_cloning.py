@@ -46,7 +46,7 @@ def cloning_score(data: Dataset, task: str, cloning: Cloning) -> float:
             here = seen[rows][None]
             agent.update(Transitions(here, taken[rows][None], unused, unused, here), torch.empty(0))
 
-    def policy(observations: np.ndarray) -> np.ndarray:
+    def policy(observations: np.ndarray, going: np.ndarray) -> np.ndarray:
         return agent.act_greedily(view(torch.from_numpy(observations[None])))[0].numpy()
 
     envs = [make(task) for _ in range(cloning.episodes)]

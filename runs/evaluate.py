@@ -63,19 +63,31 @@ class Evaluator:
             for episode in range(self.episodes)
         ]
         seeds = [int(seed) for lane in np.array(per_episode).T for seed in lane]
-
         explore = evaluating(self._config, self.spaces, randomness, event, self.episodes)
 
-        def policy(seen: np.ndarray) -> np.ndarray:
+        def policy(seen: np.ndarray, going: np.ndarray) -> np.ndarray:
             check()
+            chosen = torch.from_numpy(self._chosen(going))
+            lanes = torch.arange(len(self.seeds)).unsqueeze(-1)
             stacked = torch.from_numpy(seen).unflatten(0, (len(self.seeds), self.episodes))
-            greedy = agent.act_greedily(view(stacked.to(self.device))).cpu()
-            return explore(greedy).flatten(0, 1).numpy()
+            one = stacked[lanes, chosen].to(self.device)
+            actions = explore(agent.act_greedily(view(one)).cpu(), chosen)
+            whole = actions.new_zeros(len(self.seeds), self.episodes, *actions.shape[2:])
+            whole[lanes, chosen] = actions
+            return whole.flatten(0, 1).numpy()
 
         eyes = self.spaces.eyes(len(self._envs), self._config.algorithm)
         found = run_episodes(self._envs, seeds, policy, stack=eyes)
         shape = (len(self.seeds), self.episodes)
         return Scores(*(values.reshape(shape) for values in found))
+
+    def _chosen(self, going: np.ndarray) -> np.ndarray:
+        """The episodes that are looked at, int64 [S, n]: all, but of frames, which take most of the
+        time, as many as are left of some seed."""
+        left = going.reshape(len(self.seeds), self.episodes)
+        if not self.spaces.stack:
+            return np.tile(np.arange(self.episodes), (len(self.seeds), 1))
+        return np.argsort(~left, axis=1, kind="stable")[:, : left.sum(1).max()]
 
     def close(self) -> None:
         """Close the environments."""

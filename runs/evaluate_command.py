@@ -86,6 +86,7 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
     spaces = Spaces.of(env, config.algorithm)
     eyes = spaces.eyes(1, config.algorithm)
     explore = evaluating(config, spaces, Randomness(config.seeds), FIRST_EVENT, 1)
+    chosen = torch.zeros(len(config.seeds), 1, dtype=torch.int64)
     began = True
     seed = Randomness(config.seeds).integers("evaluation", FIRST_EVENT, "video")[0]
     observation, _ = env.reset(seed=seed)
@@ -97,7 +98,7 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
             seen = observation if eyes is None else eyes.push(observation[None], np.array([began]))
             one = torch.from_numpy(seen).view(1, 1, *np.shape(seen)[-len(spaces.shape) :])
             stacked = one.expand(len(config.seeds), *one.shape[1:]).to(config.device)
-            action = explore(agent.act_greedily(view(stacked)).cpu())[0, 0].numpy()
+            action = explore(agent.act_greedily(view(stacked)).cpu(), chosen)[0, 0].numpy()
             observation, _, terminated, truncated, info = env.step(action)
             began, done = info.get("life_lost", False), terminated or truncated
     env.close()

@@ -7,17 +7,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Space
 
 from primacy.replay.episodes import Episode, episodes
+from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.journal import Journal
+from primacy.replay.layout import Layout
 from primacy.runs.config import RunConfig, read, to_dict
 from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.folder import commit, read_json
 from primacy.runs.minari_datasets import KEY, load
 from primacy.runs.randomness import Randomness
+
+EXACT: dict[str, Any] = {"jpeg_encoding": False}
+"""How frames are stored: otherwise as JPEG, which changes them."""
 
 
 def export(
@@ -94,15 +100,16 @@ def _write(
             )
 
     env = environment(config)
-    size = journal.layout.observation_size
+    spaces = _spaces(env, journal.layout)
     try:
         (part / "data").mkdir(parents=True)
         storage = MinariStorage.new(
             part / "data",
-            observation_space=Box(-np.inf, np.inf, (size,), np.float32),
-            action_space=Box(-1.0, 1.0, (journal.layout.action_size,), np.float32),
+            observation_space=spaces[0],
+            action_space=spaces[1],
             env_spec=env.spec,
             data_format="hdf5",
+            **({} if isinstance(journal.layout, Layout) else EXACT),
         )
         storage.update_episodes(buffers())
         storage.update_episode_metadata(labels)
@@ -119,26 +126,36 @@ def _write(
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _spaces(env: gymnasium.Env, layout: Layout | FrameLayout) -> tuple[Space, Space]:
+    """Those of the journal's numbers, or of the environment's frames."""
+    if not isinstance(layout, Layout):
+        return env.observation_space, env.action_space
+    observation = Box(-np.inf, np.inf, (layout.observation_size,), np.float32)
+    return observation, Box(-1.0, 1.0, (layout.action_size,), np.float32)
+
+
 def _labelled(
     config: RunConfig, journal: Journal, seeds: Sequence[int], steps: int
 ) -> Iterator[tuple[dict[str, Any], Episode]]:
     """Every episode with what is said about it.
 
     `seed` is that of Minari, to reset the environment with; None where it is not known: in what was
-    given to a run before its first env step.
+    given to a run before its first env step, and where an episode is a life.
     """
+    lives = getattr(config.algorithm, "life_ends", False)
     for seed in seeds:
         lane, number = journal.seeds.index(seed), 0
         for episode in episodes(_lane(journal, lane, steps), journal.layout):
             own = episode.start >= config.given_transitions
-            reset = Randomness((seed,)).integers("environment", number)[0] if own else None
+            known = own and not lives
+            reset = Randomness((seed,)).integers("environment", number)[0] if known else None
             number += own
             label = {"run_seed": seed, "start": episode.start, "end": episode.end}
             yield {"seed": reset, **label}, episode
 
 
 def _lane(journal: Journal, lane: int, steps: int) -> Iterable[np.ndarray]:
-    return (rows[:, lane].astype(np.float32) for rows in journal.chunks(0, steps))
+    return (rows[:, lane].copy() for rows in journal.chunks(0, steps))
 
 
 def _about(

@@ -95,6 +95,11 @@ def read_history(run: Path, at: int | None) -> History:
     if not (run / "status.json").exists():
         raise UserError(f"{run} has not begun: it has no status.json", "let it train first")
     status, document = read_json(run / "status.json"), read_json(run / "config.json")
+    if document["config"].get("priority_exponent", 0) or document["config"].get("margin", 0):
+        raise UserError(
+            f"{run} draws by priority or without its newest transitions",
+            "exposure is known of agents that draw all transitions alike",
+        )
     reached, done = status.get("env_step", 0), status.get("gradient_step", 0)
     step = reached if at is None else at
     if not 0 <= step <= reached:

@@ -40,7 +40,7 @@ def test_every_module_of_the_report_is_under_the_torch_free_contract():
     names |= {"normalisation", "scoring", "statistics", "results", "status", "tables", "errors"}
     names |= {"aggregates", "comparisons", "curves", "estimates", "inference", "intervals"}
     names |= {"compare", "exposure", "exposure_command", "philox", "resampling", "scores"}
-    names |= {"offline_online", "shares"}
+    names |= {"offline_online", "published", "shares"}
     assert set(TORCH_FREE) == {f"primacy.runs.{name}" for name in names}
 
 

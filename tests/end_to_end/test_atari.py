@@ -4,17 +4,23 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from primacy.envs.suites import make
 from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.journal import Journal, JournalFault
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs.assembly import make_agent
 from primacy.runs.conduct import train
 from primacy.runs.digest import digest
+from primacy.runs.evaluate import Evaluator
 from primacy.runs.fork import fork
+from primacy.runs.randomness import Randomness
+from primacy.runs.spaces import spaces_of
 from primacy.runs.train import Training
 from primacy.runs.transplant import experience
 from primacy.tests.support import atari_runs
@@ -135,3 +141,56 @@ def test_frames_of_another_size_are_not_gone_on_from(tmp_path: Path):
     with pytest.raises(JournalFault, match=r"frame \[64, 64\], not \[84, 84\]") as fault:
         train(config, tmp_path / "run", quiet=True)
     assert fault.value.hint
+
+
+def test_frames_leave_as_a_minari_dataset(tmp_path: Path):
+    minari = pytest.importorskip("minari")
+    assert train(atari_runs.config("drq-eps"), tmp_path / "run", quiet=True) == 0
+    answer = primacy("export", str(tmp_path / "run"), "--output", str(tmp_path / "out"))
+    assert answer.returncode == 0, answer.stderr
+    journal = Journal.open(tmp_path / "run" / "journal")
+    views = journal.layout.views(torch.from_numpy(journal.read(0, 100)))
+    for lane, seed in enumerate((3, 7)):
+        data = minari.MinariDataset(tmp_path / "out" / "atari-alien" / f"seed{seed}-v0" / "data")
+        frames = np.concatenate([episode.observations[:-1] for episode in data])
+        assert (frames == views.observation[:, lane].numpy()).all()
+        actions = np.concatenate([episode.actions for episode in data])
+        assert (actions == views.action[:, lane].numpy()).all()
+        assert data.total_steps == 100
+
+
+def test_exposure_is_not_known_of_prioritised_draws(tmp_path: Path):
+    run = tmp_path / "run"
+    assert train(atari_runs.config("bbf-rl", "--env-steps", "40"), run, quiet=True) == 0
+    answer = primacy("exposure", str(run))
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 2
+    assert "by priority" in answer.stderr
+
+
+def test_an_evaluation_is_that_of_each_episode_played_alone():
+    """Episodes of different length, of which only those that are not over are looked at."""
+    config = atari_runs.config("bbf-rl", "--evaluation-epsilon", "0.3")
+    spaces, random = spaces_of(config), Randomness(config.seeds)
+    agent: Any = make_agent(config, random, spaces)[0]
+    evaluator = Evaluator(config, spaces, 3)
+    scores = evaluator.evaluate(agent, random, 5, lambda: None)
+    evaluator.close()
+    assert len(set(scores.lengths.flatten().tolist())) > 3
+    for lane in range(2):
+        for episode in range(3):
+            env: Any = make(config.task, 4)
+            frame, _ = env.reset(seed=random.integers("evaluation", 5, str(episode))[lane])
+            life, total, step, over = [frame], 0.0, 0, False
+            while not over:
+                stack = np.stack([*[np.zeros_like(frame)] * 4, *life][-4:])
+                seen = torch.from_numpy(np.stack([stack, stack]))[:, None]
+                source = random.source("evaluation", step, 1)
+                u, v = source.uniform("choice 5", (3, 2))[lane, 0, episode].float().tolist()
+                greedy = int(agent.act_greedily(seen)[lane, 0])
+                action = int(v * spaces.actions) if u <= np.float32(0.3) else greedy
+                frame, reward, over, _, info = env.step(action)
+                life = [frame] if info["life_lost"] else [*life, frame]
+                total, step = total + reward, step + 1
+            assert (total, step) == (scores.returns[lane, episode], scores.lengths[lane, episode])
+            env.close()

@@ -25,22 +25,38 @@ def commands() -> list[list[str]]:
 OTHERS = {
     "fork": {"--at": ["40"]},
     "transplant": {"--first": ["50"], "--offline-updates": ["20"], "--env-steps": ["60"]},
-    "run": {"--scale": ["smoke", "--tasks", "cartpole-swingup", "--conditions", "rr1"]},
 }
 """Options of the other commands that take long, and what they are here."""
+STUDIES = {
+    "dmc-quadruped": ["smoke", "--tasks", "cartpole-swingup", "--conditions", "rr1"],
+    "atari100k": ["smoke", "--conditions", "drq"],
+}
+"""The scale of a study."""
+BY_TASK = {
+    "atari-breakout": ["--task", "atari-alien", "--action-repeat", "4", "--hidden-size", "8"],
+    "cartpole-swingup-pixels": ["--hidden-sizes", "8", "8", "--channels", "2", "2", "2", "2"],
+}
+"""What replaces the hidden sizes of agents that see."""
 
 
 def at_smoke_size(command: list[str]) -> list[str]:
     if command[0] not in ("train", "sweep"):
         small = OTHERS.get(command[0], {})
+        if command[0] == "run":
+            small = {"--scale": STUDIES[command[1]]}
         pairs = zip(["", *command], command, strict=False)
         return [x for before, word in pairs for x in small.get(before, [word])]
     small = [re.sub(r"every=\d+", "every=40", word) for word in command]
     small = [re.sub(r"replay-ratio=1,16", "replay-ratio=1,2", word) for word in small]
     if "--replay-ratio" in small:
         small[small.index("--replay-ratio") + 1] = "1"
+    sizes = list(SMALLER)
+    for task, others in BY_TASK.items():
+        if task in small:
+            at = sizes.index("--hidden-sizes")
+            sizes[at : at + 3] = others
     primed = ["--prime-updates", "20", "--prime-transitions", "10"]
-    return [*small, *SMALLER, *(primed if "--prime-updates" in small else [])]
+    return [*small, *sizes, *(primed if "--prime-updates" in small else [])]
 
 
 def test_the_readme_has_commands():

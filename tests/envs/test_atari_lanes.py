@@ -174,7 +174,7 @@ def test_evaluation_episodes_are_those_of_a_plain_loop():
     def decide(stack: np.ndarray) -> int:
         return int(stack.sum()) % count
 
-    def policy(stacks: np.ndarray) -> np.ndarray:
+    def policy(stacks: np.ndarray, going: np.ndarray) -> np.ndarray:
         assert stacks.shape == (3, 4, 84, 84)
         return np.array([decide(stack) for stack in stacks])
 

@@ -149,7 +149,7 @@ def evaluate(
     seeds: Sequence[int], longest: int = 30_000
 ) -> tuple[list[Toy], np.ndarray, np.ndarray]:
     envs = [Toy() for _ in seeds]
-    returns, lengths, _ = run_episodes(envs, seeds, lambda rows: rows[:, 1:] / 8, longest)
+    returns, lengths, _ = run_episodes(envs, seeds, lambda rows, going: rows[:, 1:] / 8, longest)
     return envs, returns, lengths
 
 
@@ -185,5 +185,5 @@ class Even(Toy):
 
 def test_a_success_is_what_the_last_step_says():
     envs = [Even(), Toy(), Even(), Even()]
-    *_, successes = run_episodes(envs, (4, 0, 7, 8), lambda rows: rows[:, 1:] / 8)
+    *_, successes = run_episodes(envs, (4, 0, 7, 8), lambda rows, going: rows[:, 1:] / 8)
     np.testing.assert_array_equal(successes, [1.0, np.nan, 0.0, 1.0])
