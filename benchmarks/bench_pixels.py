@@ -12,6 +12,7 @@ import argparse
 import time
 from collections.abc import Callable
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +60,8 @@ def convolutions_of(one: DrQ, batch: int) -> Callable[[], object]:
         for conv, pad in zip(convs, pads, strict=True)
     ]
     last = torch.channels_last
-    encoder = nn.Sequential(*chain(*pairs)).to(memory_format=last)
+    plain: Any = nn.Sequential(*chain(*pairs))
+    encoder = plain.to(memory_format=last)
     config = one.config
     passes = config.critic_steps * config.augmentations
     blind = 2 * config.critic_steps * config.target_augmentations + 1

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
@@ -108,8 +109,9 @@ def test_layer_norm_check_values(epsilon, expected):
 
 def test_the_agents_critics_use_flax_epsilon():
     one = rlpd((0,))
-    assert {norm.epsilon for norm in one.critic_net.norms()} == {1e-6}
-    assert not one.actor_net.norms()
+    critic, actor = cast(MLP, one.critic_net), cast(MLP, one.actor_net)
+    assert {norm.epsilon for norm in critic.norms()} == {1e-6}
+    assert not actor.norms()
 
 
 def test_tanh_normal_check_values():

@@ -157,7 +157,7 @@ class PlainPixels:
                     action, density = self.actor(self.critic.encoder(following), normal)
                     q = torch.minimum(*self.target(following, action))
                     targets.append(batch.reward + batch.discount * (q - alpha * density))
-                y = sum(targets) / len(targets)
+                y = torch.stack(targets).sum(0) / len(targets)
             loss = torch.zeros(())
             for shift in here:
                 one, two = self.critic(
