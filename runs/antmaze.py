@@ -73,7 +73,7 @@ SCALES = {
     "cpu": Scale(
         seeds=(0, 1, 2),
         sizes={
-            "env_steps": 24_000,
+            "env_steps": 20_000,
             "eval_every": 4_000,
             "eval_episodes": 20,
             "diagnose_every": 4_000,
@@ -81,7 +81,7 @@ SCALES = {
         },
         own={
             "iql": {"batch_size": 128},
-            "rlpd": {"batch_size": 64, "replay_ratio": "10", "start_steps": 1_000},
+            "rlpd": {"batch_size": 64, "replay_ratio": "8", "start_steps": 1_000},
         },
         algorithm={
             "iql": {**CPU, "value_learning_rate": 1e-3, "temperature": 3.0},
@@ -89,7 +89,7 @@ SCALES = {
                 **CPU,
                 "temperature_learning_rate": 1e-3,
                 "critics": 4,
-                "critic_steps": 10,
+                "critic_steps": 2,
             },
         },
         offline_updates={"iql": 50_000, "rlpd": 50_000},
