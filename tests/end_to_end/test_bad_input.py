@@ -31,7 +31,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--replay-ratio", "-3"), ("--replay-ratio -3", "1/2")),
         (("--seeds", "1", "1"), ("--seeds 1 1", "each seed once")),
         (("--replay-rato", "3"), ("unknown option --replay-rato", "--replay-ratio")),
-        (("--task", "atari-pong"), ("agent sac", "atari-pong", "DeepMind")),
+        (("--task", "atari-pong"), ("agent sac", "atari-pong", "--agent bbf or")),
         (("--env-steps", "ten"), ("--env-steps", "'ten'", "--help")),
         (("--compile", "maybe"), ("'maybe'", "--compile", "always", "--help")),
     ],
