@@ -27,9 +27,6 @@ class BCConfig:
     discount: ClassVar[float] = 1.0
     """Nothing is discounted: rewards are not looked at."""
 
-    n_step: ClassVar[int] = 1
-    """Nor are they summed."""
-
     steps_per_update: ClassVar[int] = 1
     """Gradient steps in one call of the agent's update."""
 
@@ -43,6 +40,8 @@ class BCConfig:
     """Adam's decay of the mean squared gradient, per update (torch)."""
     adam_epsilon: float = 1e-8
     """Adam's term in the denominator (torch)."""
+    n_step: int = 1
+    """Length of the n-step return in env steps; without effect, for rewards are not looked at."""
 
 
 def cloning_loss(mean: Tensor, action: Tensor) -> Tensor:

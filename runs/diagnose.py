@@ -31,9 +31,11 @@ class Diagnostics:
         self.parts = parts
         self.table = table
         self._sampler = sampler(parts)
-        self.states, self.probed = FRAME_STATES, parts.config.batch_size
-        if not parts.spaces.stack:
-            self.states = self.probed = batch_size(parts.agent.networks().values())
+        self.states = self.probed = batch_size(parts.agent.networks().values())
+        if parts.spaces.stack:
+            # Gradients cost several times what features do: those of one batch, as in training.
+            self.states = FRAME_STATES
+            self.probed = min(FRAME_STATES, parts.config.batch_size)
         self.claimed = -1
         """The last interval in which an intervention was measured."""
 
