@@ -1,13 +1,20 @@
 """The agents that see against their plain twin, and what every agent owes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from primacy.agents.bbf import BBF
 from primacy.agents.exploration import epsilon_greedy
 from primacy.agents.value_settings import SETTINGS, BBFConfig, drq, drq_eps, spr, sr_spr
+from primacy.tests.support.agent_checks import (
+    assert_alone,
+    assert_in_place,
+    assert_nan_stays,
+    assert_probe_reads,
+)
 from primacy.tests.support.value_pairs import (
     ACTIONS,
     Sequence,
@@ -93,48 +100,20 @@ def test_losses_are_per_sample_and_without_weights():
 def test_a_seed_in_a_stack_is_the_seed_alone(setting):
     together = agent(setting, SEEDS)
     alone = [agent(setting, (seed,)) for seed in SEEDS]
-    for step in range(10):
-        together.update(*given(together, SEEDS, step))
-        for lane, seed in enumerate(SEEDS):
-            alone[lane].update(*given(together, (seed,), step))
-    for lane in range(2):
-        for name, value in alone[lane].state().items():
-            if not name.startswith(("sums", "updates")):
-                mine = together.state()[name][lane]
-                torch.testing.assert_close(mine, value[0], atol=1e-4, rtol=1e-3, msg=name)
+    assert_alone(together, alone, partial(given, together), SEEDS, steps=10, near=1e-4)
 
 
 @every
 def test_nan_freezes_its_seed_and_no_other(setting):
     clean, dirty = agent(setting, SEEDS), agent(setting, SEEDS)
-    kept: dict[str, Tensor] = {}
-    for step in range(3):
-        batch, noise = given(clean, SEEDS, step)
-        clean.update(batch, noise)
-        if step == 1:
-            kept = {name: value[0].clone() for name, value in dirty.critic.items()}
-            reward = batch.reward.clone()
-            reward[0, 1] = float("nan")
-            batch = batch._replace(reward=reward)
-        dirty.update(batch, noise)
-    assert dirty.alive.tolist() == [False, True]
-    assert all(torch.equal(value[0], kept[name]) for name, value in dirty.critic.items())
-    for name, value in clean.state().items():
-        if name not in ("alive", "sums", "updates"):
-            assert torch.equal(value[1:], dirty.state()[name][1:]), name
+    assert_nan_stays(clean, dirty, partial(given, clean), SEEDS, "critic", "reward", at=1)
 
 
 @every
 def test_updates_edit_in_place_and_probes_change_nothing(setting):
     one = agent(setting, SEEDS)
-    pointers = {name: value.data_ptr() for name, value in one.state().items()}
-    one.update(*given(one, SEEDS, 0))
-    assert pointers == {name: value.data_ptr() for name, value in one.state().items()}
-    assert all(value.is_contiguous() for value in one.state().values())
-    before = {name: value.clone() for name, value in one.state().items()}
-    figures = one.probe(*given(one, SEEDS, 1))["critic"]
-    assert all(value.shape == (2,) and value.isfinite().all() for value in figures.values())
-    assert all(torch.equal(value, before[name]) for name, value in one.state().items())
+    assert_in_place(one, *given(one, SEEDS, 0))
+    assert set(assert_probe_reads(one, *given(one, SEEDS, 1))) == {"critic"}
 
 
 @every

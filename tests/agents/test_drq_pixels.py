@@ -21,6 +21,12 @@ from primacy.agents.initialisers import lecun_normal
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.diagnostics import measure
 from primacy.plasticity.remedies import parse
+from primacy.tests.support.agent_checks import (
+    assert_alone,
+    assert_in_place,
+    assert_nan_stays,
+    assert_probe_reads,
+)
 from primacy.tests.support.pixel_pairs import (
     ACTION,
     BATCH,
@@ -135,53 +141,23 @@ def test_updates_equal_the_plain_twin(setting: str):
 def test_a_seed_in_a_stack_is_the_seed_alone(setting: str):
     together = agent(setting, SEEDS)
     alone = [agent(setting, (seed,)) for seed in SEEDS]
-    for step in range(20):
-        together.update(*given(together, SEEDS, step))
-        for lane, seed in enumerate(SEEDS):
-            alone[lane].update(*given(together, (seed,), step))
-    for lane in range(2):
-        for name, value in alone[lane].state().items():
-            if not name.startswith(("sums", "updates")):
-                mine = together.state()[name][lane]
-                torch.testing.assert_close(mine, value[0], atol=1e-4, rtol=1e-3, msg=name)
+    assert_alone(together, alone, partial(given, together), SEEDS, steps=20, near=1e-4)
 
 
 @every
 def test_nan_freezes_its_seed_and_no_other(setting: str):
     clean, dirty = agent(setting, SEEDS), agent(setting, SEEDS)
-    kept: dict[str, Tensor] = {}
-    for step in range(4):
-        batch, noise = given(clean, SEEDS, step)
-        clean.update(batch, noise)
-        if step == 2:
-            kept = {name: value[0].clone() for name, value in dirty.actor.items()}
-            reward = batch.reward.clone()
-            reward[0, 1] = float("nan")
-            batch = batch._replace(reward=reward)
-        dirty.update(batch, noise)
-    assert dirty.alive.tolist() == [False, True]
-    assert all(torch.equal(value[0], kept[name]) for name, value in dirty.actor.items())
-    for name, value in clean.state().items():
-        if name not in ("alive", "sums", "updates"):
-            assert torch.equal(value[1:], dirty.state()[name][1:]), name
-            assert dirty.state()[name].isfinite().all(), name
+    assert_nan_stays(clean, dirty, partial(given, clean), SEEDS, "actor", "reward", at=2)
 
 
 @every
 def test_updates_edit_in_place_and_probes_change_nothing(setting: str):
     one = agent(setting, SEEDS)
-    pointers = {name: value.data_ptr() for name, value in one.state().items()}
-    one.update(*given(one, SEEDS, 0))
-    assert pointers == {name: value.data_ptr() for name, value in one.state().items()}
-    assert all(value.is_contiguous() for value in one.state().values())
+    assert_in_place(one, *given(one, SEEDS, 0))
     assert tuple(one.pop_metrics()) == one.metrics
-    before = {name: value.clone() for name, value in one.state().items()}
     batch, noise = given(one, SEEDS, 1)
-    figures = one.probe(type(batch)(*(column[:, :BATCH] for column in batch)), noise)
-    assert set(figures) == set(one.networks())
-    for values in figures.values():
-        assert all(value.shape == (2,) and value.isfinite().all() for value in values.values())
-    assert all(torch.equal(value, before[name]) for name, value in one.state().items())
+    part = type(batch)(*(column[:, :BATCH] for column in batch))
+    assert set(assert_probe_reads(one, part, noise)) == set(one.networks())
 
 
 def test_s_and_its_successor_are_shifted_each_by_itself_and_anew():

@@ -9,6 +9,12 @@ from torch import Tensor
 from primacy.agents.distributions import clip_log_std, tanh_gaussian, tanh_log_std
 from primacy.agents.sac import actor_loss, critic_loss, soft_target, temperature_loss
 from primacy.plasticity.chain import Chain
+from primacy.tests.support.agent_checks import (
+    assert_alone,
+    assert_in_place,
+    assert_nan_stays,
+    assert_probe_reads,
+)
 from primacy.tests.support.sac_pairs import agent, data, plain_twin, sample_of
 
 torch.set_num_threads(1)
@@ -123,55 +129,21 @@ def test_twenty_updates_equal_the_plain_twin():
 
 
 def test_a_seed_in_a_stack_is_the_seed_alone():
-    together = agent((3, 7))
     alone = [agent((3,)), agent((7,))]
-    for step in range(200):
-        together.update(*data((3, 7), step))
-        for lane, seed in enumerate((3, 7)):
-            alone[lane].update(*data((seed,), step))
-    for lane in range(2):
-        for name, value in alone[lane].state().items():
-            if not name.startswith(("sums", "updates")):
-                mine = together.state()[name][lane]
-                torch.testing.assert_close(mine, value[0], atol=2e-3, rtol=2e-3, msg=name)
+    assert_alone(agent((3, 7)), alone, data, (3, 7), steps=200, near=2e-3)
 
 
 def test_nan_freezes_its_seed_and_no_other():
-    clean, dirty = agent((0, 1, 2)), agent((0, 1, 2))
-    kept: dict[str, Tensor] = {}
-    for step in range(5):
-        batch, noise = data((0, 1, 2), step)
-        clean.update(batch, noise)
-        if step == 2:
-            kept = {name: value[0].clone() for name, value in dirty.actor.items()}
-            reward = batch.reward.clone()
-            reward[0, 3] = float("nan")
-            batch = batch._replace(reward=reward)
-        dirty.update(batch, noise)
-    assert dirty.alive.tolist() == [False, True, True]
-    for name, value in dirty.actor.items():
-        assert torch.equal(value[0], kept[name]), name
-    for name, value in clean.state().items():
-        if name not in ("alive", "sums", "updates"):
-            assert torch.equal(value[1:], dirty.state()[name][1:]), name
-            assert dirty.state()[name].isfinite().all(), name
+    seeds = (0, 1, 2)
+    assert_nan_stays(agent(seeds), agent(seeds), data, seeds, "actor", "reward", at=2)
 
 
 def test_updates_edit_in_place():
-    """Compiled graphs and optimiser state hold on to storages: no update may rebind one."""
-    one = agent((0,))
-    before = {name: value.data_ptr() for name, value in one.state().items()}
-    one.update(*data((0,), 0))
-    assert before == {name: value.data_ptr() for name, value in one.state().items()}
+    assert_in_place(agent((0,)), *data((0,), 0))
 
 
 def test_probe_changes_nothing():
-    one = agent((0, 1))
-    batch, noise = data((0, 1), 0)
-    before = {name: value.clone() for name, value in one.state().items()}
-    figures = one.probe(batch, noise)
-    assert figures["critic"]["mean_q"].shape == (2,)
-    assert all(torch.equal(value, before[name]) for name, value in one.state().items())
+    assert "mean_q" in assert_probe_reads(agent((0, 1)), *data((0, 1), 0))["critic"]
 
 
 @pytest.mark.slow

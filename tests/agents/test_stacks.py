@@ -1,13 +1,19 @@
 """What every agent owes beside its losses: stacks, NaN, storages, probes, compiled graphs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from primacy.plasticity.chain import Chain
+from primacy.tests.support.agent_checks import (
+    assert_alone,
+    assert_in_place,
+    assert_nan_stays,
+    assert_probe_reads,
+)
 from primacy.tests.support.offline_pairs import bc, given, iql, rlpd
 
 torch.set_num_threads(1)
@@ -18,56 +24,23 @@ every = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
 @every
 def test_a_seed_in_a_stack_is_the_seed_alone(make):
-    together = make((3, 7))
-    alone = [make((3,)), make((7,))]
-    for step in range(60):
-        together.update(*given(together, (3, 7), step))
-        for lane, seed in enumerate((3, 7)):
-            alone[lane].update(*given(together, (seed,), step))
-    for lane in range(2):
-        for name, value in alone[lane].state().items():
-            if not name.startswith(("sums", "updates")):
-                mine = together.state()[name][lane]
-                torch.testing.assert_close(mine, value[0], atol=2e-3, rtol=2e-3, msg=name)
+    together, alone = make((3, 7)), [make((3,)), make((7,))]
+    assert_alone(together, alone, partial(given, together), (3, 7), steps=60, near=2e-3)
 
 
 @every
 def test_nan_freezes_its_seed_and_no_other(make):
     clean, dirty = make((0, 1, 2)), make((0, 1, 2))
-    kept: dict[str, Tensor] = {}
-    for step in range(5):
-        batch, noise = given(clean, (0, 1, 2), step)
-        clean.update(batch, noise)
-        if step == 2:
-            kept = {name: value[0].clone() for name, value in dirty.actor.items()}
-            column = "action" if make is bc else "observation"
-            poisoned = getattr(batch, column).clone()
-            poisoned[0, 3] = float("nan")
-            batch = batch._replace(**{column: poisoned})
-        dirty.update(batch, noise)
-    assert dirty.alive.tolist() == [False, True, True]
-    for name, value in dirty.actor.items():
-        assert torch.equal(value[0], kept[name]), name
-    for name, value in clean.state().items():
-        if name not in ("alive", "sums", "updates"):
-            assert torch.equal(value[1:], dirty.state()[name][1:]), name
-            assert dirty.state()[name].isfinite().all(), name
+    column = "action" if make is bc else "observation"
+    assert_nan_stays(clean, dirty, partial(given, clean), (0, 1, 2), "actor", column, at=2)
 
 
 @every
 def test_updates_edit_in_place_and_probes_change_nothing(make):
     one = make((0, 1))
-    pointers = {name: value.data_ptr() for name, value in one.state().items()}
-    one.update(*given(one, (0, 1), 0))
-    assert pointers == {name: value.data_ptr() for name, value in one.state().items()}
-    assert all(value.is_contiguous() for value in one.state().values())
-    before = {name: value.clone() for name, value in one.state().items()}
+    assert_in_place(one, *given(one, (0, 1), 0))
     batch, noise = given(one, (0, 1), 1)
-    part = type(batch)(*(column[:, :16] for column in batch))
-    for network, figures in one.probe(part, noise).items():
-        assert network in one.networks()
-        assert all(value.shape == (2,) for value in figures.values())
-    assert all(torch.equal(value, before[name]) for name, value in one.state().items())
+    assert_probe_reads(one, type(batch)(*(column[:, :16] for column in batch)), noise)
 
 
 @every
