@@ -21,9 +21,9 @@ from primacy.runs.evaluate import Evaluator
 from primacy.runs.fork import fork
 from primacy.runs.randomness import Randomness
 from primacy.runs.spaces import spaces_of
-from primacy.runs.train import Training
 from primacy.runs.transplant import experience
 from primacy.tests.support import atari_runs
+from primacy.tests.support.killed_runs import assert_same, train_killed
 from primacy.tests.support.small_runs import primacy, start_command
 
 torch.set_num_threads(1)
@@ -32,35 +32,14 @@ SLOW = ("bbf-rl", "sr-spr", "spr", "drq-atari")
 SEE = ("bbf", "drq-eps", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW))
 
 
-class Killed(Exception):
-    """What stands for the death of the process."""
-
-
 @pytest.mark.parametrize("agent", SEE)
-def test_killed_and_repeated_it_has_the_same_digest(
-    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_killed_and_repeated_it_has_the_same_digest(agent: str, tmp_path: Path):
     config = atari_runs.config(
         agent, *(("--jumps", "2") if agent in ("bbf", "spr", "sr-spr") else ())
     )
     assert train(config, tmp_path / "whole", quiet=True) == 0
-    advance = Training._advance
-
-    def dying(self: Training) -> None:
-        if self.env_step == 77:
-            raise Killed
-        advance(self)
-
-    monkeypatch.setattr(Training, "_advance", dying)
-    with pytest.raises(Killed):
-        train(config, tmp_path / "run", quiet=True)
-    monkeypatch.setattr(Training, "_advance", advance)
-    assert checkpoints.steps(tmp_path / "run" / "checkpoints")[-1] == 60
-    assert train(config, tmp_path / "run", quiet=True) == 0
-    assert digest(tmp_path / "run") == digest(tmp_path / "whole")
-    for table in ("training", "evaluations", "plasticity"):
-        whole, again = (tmp_path / name / f"{table}.csv" for name in ("whole", "run"))
-        assert again.read_text() == whole.read_text(), table
+    train_killed(config, tmp_path / "run", at=77, saved=60)
+    assert_same(tmp_path / "run", tmp_path / "whole")
 
 
 @pytest.mark.slow

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from primacy.runs import checkpoint as checkpoints
 from primacy.runs.conduct import train
 from primacy.runs.digest import digest
 from primacy.runs.fork import fork
 from primacy.runs.options import parse_train
 from primacy.runs.settings import drq
-from primacy.runs.train import Training
+from primacy.tests.support.killed_runs import assert_same, train_killed
 from primacy.tests.support.small_runs import primacy
 
 torch.set_num_threads(1)
@@ -31,10 +30,6 @@ def config(agent: str, variant: str):
     return parse_train(given).run
 
 
-class Killed(Exception):
-    """What stands for the death of the process."""
-
-
 @pytest.mark.parametrize(
     ("agent", "variant"),
     [
@@ -44,24 +39,12 @@ class Killed(Exception):
     ],
 )
 def test_killed_and_repeated_or_forked_it_has_the_same_digest(
-    agent: str, variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    agent: str, variant: str, tmp_path: Path
 ):
     run = config(agent, variant)
     assert train(run, tmp_path / "whole", quiet=True) == 0
-    advance = Training._advance
-
-    def dying(self: Training) -> None:
-        if self.env_step == 53:
-            raise Killed
-        advance(self)
-
-    monkeypatch.setattr(Training, "_advance", dying)
-    with pytest.raises(Killed):
-        train(run, tmp_path / "run", quiet=True)
-    monkeypatch.setattr(Training, "_advance", advance)
-    assert checkpoints.steps(tmp_path / "run" / "checkpoints")[-1] == 40
-    assert train(run, tmp_path / "run", quiet=True) == 0
-    assert digest(tmp_path / "run") == digest(tmp_path / "whole")
+    train_killed(run, tmp_path / "run", at=53, saved=40)
+    assert_same(tmp_path / "run", tmp_path / "whole")
     fork(tmp_path / "whole", 40, run, tmp_path / "fork")
     assert train(run, tmp_path / "fork", quiet=True) == 0
     assert digest(tmp_path / "fork") == digest(tmp_path / "whole")
