@@ -9,13 +9,13 @@ update sees it, in plain PyTorch layers at the same shapes and layouts.
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
+from timing import best_of
 from torch import nn
 
 from primacy.agents.drq import SETTINGS, DrQ, DrQConfig
@@ -27,17 +27,6 @@ from primacy.runs.randomness import Randomness
 SHAPES = {"study": (STACK, 64, 64), "jaxrl": (9, 84, 84), "original": (9, 84, 84)}
 TASKS = ("cartpole-swingup", "cheetah-run", "walker-walk", "quadruped-run")
 ACTIONS = 6
-
-
-def best_of(way: Callable[[], object], rounds: int) -> float:
-    """The least process CPU time of a call, in ms."""
-    way()
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        way()
-        times.append(time.process_time() - start)
-    return 1e3 * min(times)
 
 
 def update_of(one: DrQ, shape: tuple[int, int, int], batch: int) -> Callable[[], object]:

@@ -9,12 +9,12 @@ layouts, each pass as often as the update makes it.
 """
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from timing import best_of
 from torch import Tensor
 
 from primacy.agents.bbf import BBF
@@ -41,17 +41,6 @@ def inputs(one: BBF, seeds: int) -> tuple[Frames | Sequence, Tensor]:
     if one.sequence_length == 1:
         return Frames(*columns), noise
     return Sequence(*columns, torch.ones(lead)), noise
-
-
-def best_of(way: Callable[[], object], rounds: int) -> float:
-    """The least process CPU time of a call, in ms."""
-    way()
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        way()
-        times.append(time.process_time() - start)
-    return 1e3 * min(times)
 
 
 def products(one: BBF) -> Iterator[tuple[float, Callable[[], object]]]:
