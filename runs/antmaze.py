@@ -68,9 +68,9 @@ SCALES = {
         seeds=tuple(range(10)),
         offline_updates={"iql": 1_000_000, "rlpd": 1_000_000},
     ),
-    # Chosen by trial, docs/results/antmaze-offline-online.md: what a core does in an hour and a
-    # half. With so few updates the published step sizes and target rate leave values half-way to
-    # the start, and IQL's temperature of 10 weighs up their noise.
+    # Chosen by short trials; docs/results/antmaze-offline-online.md is what came of them: rows A to
+    # F take two hours of one core. The published step sizes and target rate are for many times as
+    # many updates.
     "cpu": Scale(
         seeds=(0, 1, 2),
         sizes={
