@@ -57,7 +57,7 @@ def curve_panel(
     level = None if reference is None else reference[0]
     y_scale, y_axis = scale_of([v for p in points for v in p[2:]], level, axes.limits)
     xs = axes.span or (
-        min((p[1] for p in points), default=0),
+        min([p[1] for p in points] + [step for _, step in marks], default=0),
         max((p[1] for p in points), default=1),
     )
     x_scale = {"domain": list(xs), "zero": False, "nice": False}

@@ -74,8 +74,10 @@ def _overview(experiment: Experiment, task: str, canvas: Canvas) -> Group:
     x = canvas.numbers.request.x
     move = _Move(conditions, task, x)
     points, worth = move.points(points), move.points(_courses(conditions, task, MEAN_Q))
+    marks = move.marks(_marks(conditions, task))
     steps = [point[1] for point in (*points, *worth)]
-    span, x_title = (min(steps), max(steps)), _x_title(experiment, task, x)
+    begin = min(steps + [step for _, step in marks])
+    span, x_title = (begin, max(steps)), _x_title(experiment, task, x)
     top = float(np.nanmax([p[2:5:2] for p in points]))
     returns = Axes(
         UNITS[x].one,
@@ -85,7 +87,6 @@ def _overview(experiment: Experiment, task: str, canvas: Canvas) -> Group:
         span,
         limits_of(experiment.normaliser.maximum, top),
     )
-    marks = move.marks(_marks(conditions, task))
     panels = [curve_panel(brush, _thinned(points), returns, height=230, marks=marks)]
     if worth:
         caps = value_caps(conditions, task)

@@ -15,6 +15,12 @@ NOT_A_CONDITION = frozenset(
 SORTED = {"prime_updates": -1, "prime_transitions": 0, "replay_ratio": 2, "remedies": 3}
 """Which settings order conditions first and last; all others come in between."""
 
+SAID = frozenset({"agent", "origin", "prime_updates", "prime_transitions"}) | {
+    "replay_ratio",
+    "remedies",
+}
+"""Settings that are told also where the agent decides them."""
+
 Settings = dict[str, Any]
 
 
@@ -38,6 +44,22 @@ def varied(configs: Sequence[Settings], ignored: frozenset[str] = NOT_A_CONDITIO
         for name in names
         if name not in ignored and len({canonical(name, c.get(name)) for c in configs}) > 1
     ]
+
+
+def told(configs: Sequence[Settings]) -> list[str]:
+    """Those of the varied settings that make names and sentences: where agents differ, what
+    follows from the agent (another algorithm has other fields) is not worth a word."""
+    names = varied(configs)
+    if "agent" not in names:
+        return names
+    return [name for name in names if name in SAID or not _follows(name, configs)]
+
+
+def _follows(name: str, configs: Sequence[Settings]) -> bool:
+    """Whether all conditions of an agent have one value."""
+    agents = {canonical("agent", config.get("agent")) for config in configs}
+    pairs = {(canonical("agent", c.get("agent")), canonical(name, c.get(name))) for c in configs}
+    return len(pairs) == len(agents)
 
 
 def order(settings: Settings) -> tuple:
@@ -105,7 +127,7 @@ def labels(conditions: Sequence[Settings]) -> list[str]:
 
     A configuration's own "label" wins; labels that would be equal get the difference appended.
     """
-    names = varied(conditions)
+    names = told(conditions)
     made = [_label(settings, names, conditions) for settings in conditions]
     own = [settings.get("label") or text for settings, text in zip(conditions, made, strict=True)]
     return [

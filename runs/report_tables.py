@@ -153,7 +153,7 @@ def numbers(
         changed=changed,
         request=request,
         notes=(
-            *(f"{c.label}: {n}." for c, (r, n) in aggregates if n and r["aggregate"] == "iqm"),
+            *_doubts((c.label, n) for c, (r, n) in aggregates if r["aggregate"] == "iqm"),
             *filter(None, (_unevenness(e, c) for e, c in members)),
             *filter(None, (unshared(e, request.x) for e in study.experiments)),
         ),
@@ -168,6 +168,14 @@ def _aggregates(e: Experiment, c: Condition, how: Bootstrap) -> Iterable[tuple[R
     for name, one in found.items():
         said = ends(one, scale=e.normaliser.gamma)
         yield {"condition": c.label, "aggregate": name, **said, **size}, one.note
+
+
+def _doubts(said: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Each note once, with the conditions that it is about."""
+    labels: dict[str, list[str]] = {}
+    for label, note in said:
+        labels.setdefault(note, []).append(label)
+    return [f"{', '.join(names)}: {note}." for note, names in labels.items() if note]
 
 
 def _unevenness(e: Experiment, c: Condition) -> str:

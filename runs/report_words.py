@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from primacy.runs.report_comparisons import SWITCHES, Comparison, replay_ratio
 from primacy.runs.report_diagnostics import value_cap, value_peak
 from primacy.runs.report_formats import shown
-from primacy.runs.report_labels import plain, remedy_names, varied
+from primacy.runs.report_labels import plain, remedy_names, told
 from primacy.runs.report_scores import scores
 from primacy.runs.report_study import Condition, Experiment, Study
 from primacy.runs.report_tables import Numbers, Row
@@ -96,7 +96,7 @@ def _context(pair: Comparison) -> Iterable[str]:
         # Such a study names its conditions, and they differ in too much to be said.
         yield f"in {pair.b.label}"
         return
-    for name in varied([condition.settings for condition in pair.experiment.conditions]):
+    for name in told([condition.settings for condition in pair.experiment.conditions]):
         value = pair.b.settings[name]
         if value != pair.a.settings[name] or name in UNSAID:
             continue
@@ -108,6 +108,8 @@ def _context(pair: Comparison) -> Iterable[str]:
             yield from [f"({value})"] if value else []
         elif name == "prime_updates":
             yield "after heavy priming" if value else "without priming"
+        elif name == "agent":
+            yield f"with {value}"
         else:
             yield f"with {name.replace('_', ' ')} {plain(value)}"
 

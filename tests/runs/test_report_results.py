@@ -176,6 +176,19 @@ def test_a_task_missing_from_a_condition_is_said(tmp_path):
             ["hidden sizes 64x64", "hidden sizes 256"],
         ),
         (
+            # What follows from the agent is not said; what varies within one is.
+            [
+                {"agent": "iql", "expectile": 0.9, "batch_size": 64, "replay_ratio": "1"},
+                {"agent": "rlpd", "critics": 10, "batch_size": 64, "replay_ratio": "20"},
+                {"agent": "rlpd", "critics": 10, "batch_size": 32, "replay_ratio": "20"},
+            ],
+            [
+                "agent iql, batch size 64, replay ratio 1",
+                "agent rlpd, batch size 64, replay ratio 20",
+                "agent rlpd, batch size 32, replay ratio 20",
+            ],
+        ),
+        (
             [{"label": "ours", "batch_size": 1}, {"label": "", "batch_size": 2}],
             ["ours", "batch size 2"],
         ),

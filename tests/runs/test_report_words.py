@@ -68,7 +68,7 @@ def test_two_seeds_have_no_interval(tmp_path):
     ((sentence,), _) = said(tmp_path)
     assert "difference +200, too few seeds for an interval, 2 seeds" in sentence
     found = numbers(study(read_runs([tmp_path])), Bootstrap())
-    assert "no reset: 2 seeds in walker-stand: no interval." in found.notes
+    assert "no reset, reset: 2 seeds in walker-stand: no interval." in found.notes
 
 
 def test_several_tasks_are_compared_by_iqm_on_shared_tasks(tmp_path):
