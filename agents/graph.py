@@ -25,5 +25,10 @@ def whole_graph(update: Callable[P, R], device: torch.device) -> Callable[P, R]:
     """
     options: dict[str, Any] = {"guard_filter_fn": _guards_of_arguments}
     if device.type == "cpu":
+        # Here, for it loads the compiler: no run that is not compiled should wait for that.
+        from primacy.agents.products import Products, suits
+
         options["cpp_wrapper"] = True
+        if suits():
+            options["post_grad_custom_post_pass"] = Products()
     return torch.compile(update, fullgraph=True, dynamic=False, options=options)

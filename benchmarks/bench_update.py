@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
+from primacy.agents.products import LEAST, products, suits
 from primacy.agents.sac import SAC, SACConfig
 from primacy.agents.transitions import Transitions
 from primacy.tests.support.plain_sac import PlainSAC, Sample
@@ -74,13 +75,13 @@ def matrix_limit(seeds: int, width: int, size: int) -> Callable[[], None]:
     ]  # critics, actor loss
     shapes = policy + critic + critic + weights + policy + critic + inputs
     pairs = [(torch.randn(seeds, m, k), torch.randn(seeds, k, n)) for m, k, n in shapes]
-    outs = [torch.empty(seeds, m, n) for m, _, n in shapes]
+    ways = [products if suits() and m * k * n >= LEAST else torch.bmm for m, k, n in shapes]
 
-    def products() -> None:
-        for (x, y), out in zip(pairs, outs, strict=True):
-            torch.bmm(x, y, out=out)
+    def multiply() -> None:
+        for way, pair in zip(ways, pairs, strict=True):
+            way(*pair)
 
-    return products
+    return multiply
 
 
 def measure(ways: Mapping[str, Callable[[], object]], rounds: int, calls: int) -> dict[str, float]:
