@@ -1,4 +1,4 @@
-"""What a training step costs beside the simulator and the update, and what the diagnostics cost.
+"""What a training step costs beside simulator and networks, and what the diagnostics cost.
 
     python benchmarks/bench_loop.py     # quadruped-walk, 2x256, batch 256, replay ratio 1, one seed
 
@@ -63,16 +63,19 @@ def main() -> None:
         folder = RunFolder.open(Path(place) / "run", to_dict(config), SCHEMA)
         training = prepared(config, folder)
         parts = training.parts
-        simulator, update = Clock(parts.lanes.step), Clock(parts.agent.update)
-        vars(parts.lanes)["step"], vars(parts.agent)["update"] = simulator, update
+        owners = {"step": parts.lanes, "update": parts.agent, "act": parts.agent}
+        clocks = {name: Clock(getattr(owner, name)) for name, owner in owners.items()}
+        for name, owner in owners.items():
+            vars(owner)[name] = clocks[name]
         rounds = []
         for _ in range(ROUNDS):
-            simulator.seconds = update.seconds = 0.0
+            for clock in clocks.values():
+                clock.seconds = 0.0
             start = time.process_time()
             for _ in range(STEPS):
                 training._advance()
             whole = time.process_time() - start
-            rounds.append([whole, simulator.seconds, update.seconds])
+            rounds.append([whole, *(clock.seconds for clock in clocks.values())])
         best = [1e3 * t / STEPS for t in min(rounds)]
         start = time.process_time()
         for step in range(ROUNDS):
@@ -80,12 +83,12 @@ def main() -> None:
         measured = 1e3 * (time.process_time() - start) / ROUNDS
         training.close()
         folder.close()
-    whole, simulator_ms, update_ms = best
-    rest = whole - simulator_ms - update_ms
+    whole, simulator_ms, update_ms, act_ms = best
+    rest = whole - simulator_ms - update_ms - act_ms
     interval = sac("quadruped-walk").diagnose_every
     print(f"{config.task}, replay ratio 1, CPU ms per env step: {whole:.2f}")
-    print(f"  simulator {simulator_ms:.2f}, update {update_ms:.2f}, all else {rest:.3f}", end=" ")
-    print(f"= {rest / whole:.1%} (bar: 5%)")
+    print(f"  simulator {simulator_ms:.2f}, update {update_ms:.2f}, policy forward {act_ms:.2f}")
+    print(f"  replay and host, all else: {rest:.3f} = {rest / whole:.1%} (bar: 5%)")
     share = measured / (interval * whole)
     print(f"  diagnostics {measured:.1f} ms, every {interval:,} steps: {share:.2%} (bar: 3%)")
 

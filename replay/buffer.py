@@ -105,7 +105,10 @@ class Replay:
         """Transitions ever added, per lane."""
         self.rows = torch.empty(lanes, capacity, layout.width, device=self.device)
         self.flat = self.rows.view(lanes * capacity, layout.width)
+        # A step's rows go in through NumPy, whose calls cost a tenth of PyTorch's.
+        self._memory = self.rows.numpy() if self.device.type == "cpu" else None
         self._outcomes = self.flat[:, layout.outcome]
+        self._step = (lanes, layout.width)
         self._lane_starts = torch.arange(lanes, device=self.device) * capacity
 
     @property
@@ -124,7 +127,11 @@ class Replay:
 
     def add(self, rows: np.ndarray | Tensor) -> None:
         """Append one row per lane, [S, width]; in a full ring it takes the oldest one's place."""
-        self.extend(rows[:, None])
+        if self._memory is None or isinstance(rows, Tensor) or rows.shape != self._step:
+            self.extend(rows[:, None])
+        else:
+            self._memory[:, self.total % self.capacity] = rows
+            self.total += 1
 
     def extend(self, rows: np.ndarray | Tensor) -> None:
         """Append rows [S, n, width] in order, any number of them."""
@@ -264,8 +271,11 @@ class Replay:
 
     def positions(self, ages: Tensor) -> Tensor:
         """Where ages [S, ...] lie in tables of S * capacity rows."""
-        lanes = self._lane_starts.view(-1, *([1] * (ages.ndim - 1)))
-        return (ages + (self.total - self.size)) % self.capacity + lanes
+        oldest = (self.total - self.size) % self.capacity
+        places = (ages + oldest) % self.capacity if oldest else ages
+        if self.lanes == 1:
+            return places
+        return places + self._lane_starts.view(-1, *([1] * (ages.ndim - 1)))
 
 
 def _clipped(reward: Tensor, clip: float) -> Tensor:

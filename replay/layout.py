@@ -71,12 +71,7 @@ class Layout:
 
     def views(self, rows: Tensor) -> Views:
         """The parts of rows [..., width]."""
-        start, stop = self.outcome.start, self.outcome.stop
-        return Views(
-            rows[..., : self.observation_size],
-            rows[..., self.observation_size : start],
-            rows[..., start],
-            rows[..., start + 1],
-            rows[..., start + 2],
-            rows[..., stop:],
-        )
+        sizes = [self.observation_size, self.action_size, 3, self.observation_size]
+        observation, action, outcome, after = rows.split(sizes, -1)
+        reward, terminated, truncated = outcome.unbind(-1)
+        return Views(observation, action, reward, terminated, truncated, after)

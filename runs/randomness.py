@@ -91,11 +91,11 @@ class Window:
         """`draw` takes a start and a count, and returns [count, ...]."""
         self._draw = draw
         self._start = -1
-        self._drawn = torch.empty(0)
+        self._drawn: Sequence[Tensor] = ()
 
     def at(self, counter: int) -> Tensor:
         """The draw of one counter."""
         start = counter - counter % WINDOW
         if start != self._start:
-            self._drawn, self._start = self._draw(start, WINDOW), start
+            self._drawn, self._start = self._draw(start, WINDOW).unbind(), start
         return self._drawn[counter - start]

@@ -115,7 +115,7 @@ def _context(pair: Comparison) -> Iterable[str]:
 
 
 CHANGES: dict[str, Callable[[Condition, Condition], str]] = {
-    "remedies": lambda a, b: f"adding {remedy_names(a.remedies)}",
+    "remedies": lambda a, b: f"adding {remedy_names(a.remedies)}{_called(a)}",
     "priming": lambda a, b: (
         f"heavy priming ({plain(a.config('prime_updates'))} updates on the first "
         f"{plain(a.config('prime_transitions'))} transitions)"
@@ -129,6 +129,11 @@ CHANGES: dict[str, Callable[[Condition, Condition], str]] = {
     "afresh": lambda a, b: f"{a.label} instead of {b.label}",
     "baseline": lambda a, b: f"{a.label} instead of {b.label}",
 }
+
+
+def _called(condition: Condition) -> str:
+    """A name of its own may say which of several resets it is."""
+    return f" ({condition.label})" if condition.config("label") else ""
 
 
 def _verb(row: Row) -> str:
