@@ -178,7 +178,7 @@ def conditions(task: str, scale: Scale, offline_data: str = "") -> Iterator[Cell
     if task not in antmaze_tasks.TASKS:
         names = list(antmaze_tasks.TASKS)
         raise UserError(f"{task!r} is no AntMaze task", near(task, names))
-    if offline_data and not offline_data.startswith("d4rl:") and not Path(offline_data).is_file():
+    if offline_data and not offline_data.startswith("d4rl:") and not Path(offline_data).exists():
         raise UserError(
             f"--offline-data {offline_data}: there is no such file",
             "give a file with D4RL's keys, or d4rl:TASK",

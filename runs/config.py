@@ -77,7 +77,8 @@ class RunConfig:
     `offline_data` set it."""
     offline_data: str = ""
     """Data in replay before the first env step, the same for each seed: a file with D4RL's keys
-    (HDF5 or NPZ), or d4rl:TASK (d4rl:antmaze-umaze-v2), which is fetched. Empty: none."""
+    (HDF5 or NPZ), the folder of a Minari dataset, or d4rl:TASK (d4rl:antmaze-umaze-v2), which is
+    fetched. Empty: none."""
     offline_updates: int = 0
     """Gradient steps on the given transitions before the first env step."""
     reward_scale: float = 1.0

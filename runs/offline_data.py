@@ -10,15 +10,13 @@ import numpy as np
 
 from primacy.replay.journal import Journal
 from primacy.replay.layout import Layout
-from primacy.replay.offline import load
-from primacy.replay.offline_files import d4rl_file, d4rl_path, sha256
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder, read_json
 from primacy.runs.fork import begin, publish
+from primacy.runs.offline_source import digest, local, source
 from primacy.runs.spaces import spaces_of
 
-FETCHED = "d4rl:"
 KEY = "offline_data"
 """Where config.json has rows, transitions, SHA-256 and statistics of the file."""
 
@@ -30,19 +28,17 @@ def complete(config: RunConfig, out: Path, say: Callable[[str], None] = print) -
     `say` gets their statistics. Without `offline_data` nothing happens.
 
     Raises:
-        DataFault: a file that is missing, torn or of another task.
-        UserError: a file that changed since the run began; more transitions than replay holds.
+        DataFault: data that are missing, torn or of another task.
+        UserError: data that changed since the run began; more transitions than replay holds.
     """
     if not config.offline_data:
         return config
     stored = out / "config.json"
     if stored.exists():
         return _again(config, out, read_json(stored))
-    path = _path(config.offline_data, say)
     spaces = spaces_of(config)
     layout = Layout(spaces.observation[0], spaces.actions)
-    data = load(path, layout.observation_size, layout.action_size, say=say)
-    digest = sha256(path)
+    path, hashed, data = source(config.offline_data, layout, say)
     if config.given_transitions not in (0, len(data)):
         raise UserError(
             f"--given-transitions {config.given_transitions}, and {path} has {len(data)}",
@@ -54,7 +50,7 @@ def complete(config: RunConfig, out: Path, say: Callable[[str], None] = print) -
             f"give --replay-capacity {len(data) + config.env_steps}",
         )
     whole = replace(config, given_transitions=len(data))
-    record = {"transitions": len(data), "sha256": digest, **asdict(data.statistics)}
+    record = {"transitions": len(data), "sha256": hashed, **asdict(data.statistics)}
     part = begin(out)
     folder = RunFolder.open(part, to_dict(whole), SCHEMA, {KEY: record})
     try:
@@ -71,23 +67,13 @@ def _again(config: RunConfig, out: Path, document: dict[str, Any]) -> RunConfig:
     given = document["config"].get("given_transitions", 0)
     if began is None or document["config"].get("offline_data") != config.offline_data:
         return replace(config, given_transitions=given)  # Opening the folder says what differs.
-    path = _local(config.offline_data)
-    if path.is_file() and (found := sha256(path)) != began["sha256"]:
+    path = local(config.offline_data)
+    if path.exists() and (found := digest(path)) != began["sha256"]:
         raise UserError(
             f"{path} has changed since {out} began: SHA-256 {found}, not {began['sha256']}",
             "put the old file back or move this one away to go on, or use another --out",
         )
     return replace(config, given_transitions=given)
-
-
-def _local(text: str) -> Path:
-    task = text.removeprefix(FETCHED)
-    return d4rl_path(task) if text.startswith(FETCHED) else Path(text).expanduser()
-
-
-def _path(text: str, say: Callable[[str], None]) -> Path:
-    task = text.removeprefix(FETCHED)
-    return d4rl_file(task, say=say) if text.startswith(FETCHED) else _local(text)
 
 
 def _fill(part: Path, config: RunConfig, rows: np.ndarray, layout: Layout) -> None:

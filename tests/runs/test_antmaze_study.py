@@ -157,7 +157,8 @@ def test_rewards_are_shifted_where_they_are_learned_from_alone():
     one, no = np.ones((1, 1), np.float32), np.zeros(1, np.float32)
     for reward in (0.0, 1.0, 0.0, 1.0):
         replay.add(layout.pack(one, one, no + np.float32(reward), no, no, one))
-    config = replace(cells("smoke")["F-iql-scratch"].config, reward_scale=10.0, reward_bias=-5.0)
+    shifted = {"reward_scale": 10.0, "reward_bias": -5.0, "batch_size": 4}
+    config = replace(cells("smoke")["F-iql-scratch"].config, **shifted)
 
     class Parts:
         view = staticmethod(as_is)
