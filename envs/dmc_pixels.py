@@ -10,7 +10,7 @@ from primacy.envs import opengl
 from primacy.envs.dmc import DMC
 from primacy.envs.dmc_pixel_tasks import VARIANTS
 
-GREY = (0.299, 0.587, 0.114)
+RED, GREEN, BLUE = 0.299, 0.587, 0.114
 
 
 class DMCPixels(DMC):
@@ -64,5 +64,10 @@ class DMCPixels(DMC):
 
 def grey(picture: np.ndarray) -> np.ndarray:
     """0.299 R + 0.587 G + 0.114 B of uint8 [H, W, 3], cut off to uint8 [H, W] and not rounded
-    (rl_with_resets, RGB2Gray): white is 254."""
-    return np.dot(picture, GREY).astype(np.uint8)
+    (rl_with_resets, RGB2Gray).
+
+    Summed from left to right: in NumPy's dot product, which that code calls, it depends on the
+    processor whether white is 254 or 255.
+    """
+    red, green, blue = np.moveaxis(picture, -1, 0)
+    return (red * RED + green * GREEN + blue * BLUE).astype(np.uint8)

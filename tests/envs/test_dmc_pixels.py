@@ -53,7 +53,7 @@ def test_every_task_of_the_suite_has_each_variant():
 def test_grey_is_cut_off_and_not_rounded():
     colours = [(255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (10, 20, 30)]
     picture = np.array([colours], dtype=np.uint8)
-    assert grey(picture).tolist() == [[254, 76, 149, 29, 18]]
+    assert grey(picture).tolist() == [[255, 76, 149, 29, 18]]
 
 
 @drawing

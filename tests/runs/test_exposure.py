@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from primacy.replay.buffer import Replay
+from primacy.replay.reading import Reader
 from primacy.runs import cli
 from primacy.runs.exposure import Draws, Schedule, Span, counted, edges, expected, history, until
 from primacy.runs.exposure_command import read_history
@@ -128,13 +129,19 @@ def test_groups_are_cut_where_exposure_jumps():
 def drawn(monkeypatch) -> list[np.ndarray]:
     """The numbers of the transitions of every sample, int64 [S, B]."""
     seen: list[np.ndarray] = []
-    original = Replay.at
+    read, at = Reader.sample, Replay.at
 
-    def at(self: Replay, ages: torch.Tensor, *arguments, **named):
+    def sample(self: Reader, uniforms: torch.Tensor, first: int | None = None):
+        numbers = (uniforms * self.replay.drawable(first)).long().numpy()
+        seen.append(numbers + (self.replay.total - self.replay.size))
+        return read(self, uniforms, first)
+
+    def gather(self: Replay, ages: torch.Tensor, *arguments, **named):
         seen.append((ages + (self.total - self.size)).numpy())
-        return original(self, ages, *arguments, **named)
+        return at(self, ages, *arguments, **named)
 
-    monkeypatch.setattr(Replay, "at", at)
+    monkeypatch.setattr(Reader, "sample", sample)
+    monkeypatch.setattr(Replay, "at", gather)
     return seen
 
 

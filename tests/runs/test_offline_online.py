@@ -112,7 +112,7 @@ def test_pre_training_and_the_reset_at_the_switch_are_compared(tmp_path):
     said = " ".join(findings(numbers(found, HOW))[0])
     assert "reset at the switch (E) raises" in said
     assert "pre-training (D instead of B)" in said
-    assert "in D, adding reset raises" in said
+    assert "in D, adding reset (H) raises" in said
 
 
 def test_offline_phases_alone_are_reported(tmp_path):
