@@ -100,8 +100,10 @@ def _reference(reference: tuple[float, str] | None) -> list[dict[str, Any]]:
 
 
 def _marks(brush: Brush, marks: Sequence[tuple[str, float]], height: int) -> list[dict[str, Any]]:
-    """A row of ticks per condition, so that equal steps do not hide each other."""
+    """A row of ticks per condition, so that equal steps do not hide each other; all rows together
+    leave three quarters of the panel to the curves."""
     rows = [name for name in brush.names if any(one[0] == name for one in marks)]
+    step = min(9.0, 0.25 * height / max(1, len(rows)))
     return [
         {
             "data": inline(("c", "x"), [one for one in marks if one[0] == name]),
@@ -110,13 +112,13 @@ def _marks(brush: Brush, marks: Sequence[tuple[str, float]], height: int) -> lis
                 "point",
                 {
                     "x": number("x"),
-                    "y": {"value": height - 5 - 9 * row},
+                    "y": {"value": height - 5 - step * row},
                     "color": brush.colour,
                     "tooltip": tooltip(x="intervention at env step"),
                 },
                 shape="triangle-up",
                 filled=True,
-                size=40,
+                size=max(12, 40 * step / 9),
                 opacity=1,
             ),
         }
