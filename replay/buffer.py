@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 from typing import NamedTuple
@@ -222,7 +223,8 @@ class Replay:
             )
         windows = self.windows(ages, n_step, discount, newest)
         last = self.layout.views(self.gather(self.flat, ages + windows.length - 1))
-        factor = (discount ** windows.length.double()).float() * (1.0 - windows.terminated)
+        factor = powers(discount, n_step, self.device)[1][windows.length]
+        factor = factor * (1.0 - windows.terminated)
         return Batch(start.observation, start.action, windows.reward, factor, last.next_observation)
 
     def windows(
@@ -244,7 +246,7 @@ class Replay:
             reward, terminated, _ = self.gather(self._outcomes, ages).unbind(-1)
             return Windows(_clipped(reward, clip), torch.ones_like(ages), terminated)
         newest = self.size - 1 if newest is None else newest
-        steps = torch.arange(n_step, device=self.device)
+        steps, weights = _steps(n_step, self.device), powers(discount, n_step, self.device)[0]
         reached = ages.unsqueeze(-1) + steps
         outcomes = self.gather(self._outcomes, reached.clamp(max=newest))
         reward, terminated, truncated = outcomes.unbind(-1)
@@ -252,7 +254,7 @@ class Replay:
         length = 1 + (ended[..., :-1].cumsum(-1) == 0).sum(-1)
         inside = steps < length.unsqueeze(-1)
         # Summed in float64, so that the order of the sum cannot show in the float32 result.
-        rewards = _clipped(reward, clip).double().where(inside, 0.0) * discount ** steps.double()
+        rewards = _clipped(reward, clip).double().where(inside, 0.0) * weights[:-1]
         last = terminated.gather(-1, length.unsqueeze(-1) - 1).squeeze(-1)
         return Windows(rewards.sum(-1).float(), length, last)
 
@@ -276,6 +278,20 @@ class Replay:
         if self.lanes == 1:
             return places
         return places + self._lane_starts.view(-1, *([1] * (ages.ndim - 1)))
+
+
+@lru_cache(maxsize=8)
+def _steps(count: int, device: torch.device) -> Tensor:
+    """0 .. count - 1."""
+    return torch.arange(count, device=device)
+
+
+@lru_cache(maxsize=8)
+def powers(discount: float, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """discount**0 .. discount**count in float64, and those rounded to float32: an update asks for
+    the same again and again."""
+    exact = discount ** torch.arange(count + 1, dtype=torch.float64, device=device)
+    return exact, exact.float()
 
 
 def _clipped(reward: Tensor, clip: float) -> Tensor:

@@ -14,8 +14,8 @@ from primacy.replay.buffer import ReplayError
 
 SMALLEST = 1e-10
 
-BLOCK = 256
-"""Priorities that are summed together: near the square root of the usual 100,000."""
+BLOCK = 128
+"""Priorities that are summed together: of 64 to 512 the fastest at 100,000 priorities."""
 
 
 class Span(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from primacy.replay.buffer import Replay, demand, doubles
+from primacy.replay.buffer import Replay, demand, doubles, powers
 from primacy.replay.draws import Draws, Span, Uniform
 from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.frame_store import BeforeStart, FrameStore, ring_frames
@@ -271,7 +271,7 @@ class FrameReplay:
             stopped = stopped * (windows.length < n_step)
         elif bootstrap_offset != 0:
             raise ValueError(f"bootstrap_offset is 0 or -1, not {bootstrap_offset}")
-        factor = (discount ** windows.length.double()).float() * (1.0 - stopped)
+        factor = powers(discount, n_step, self.device)[1][windows.length] * (1.0 - stopped)
         last = self.steps.positions(drawn.ages + (windows.length - 1))
         return windows.reward, factor, last
 
