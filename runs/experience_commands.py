@@ -43,8 +43,9 @@ class ImportExperienceOptions:
     """Only the first so many transitions of each seed (default: all)."""
     task: str | None = None
     """Task, where the dataset is not of `primacy export`."""
-    action_repeat: int = 1
-    """Simulator frames per env step, where the dataset is not of `primacy export`."""
+    action_repeat: int | None = None
+    """Simulator frames per env step, where the dataset is not of `primacy export` (default: the
+    published ones: 1, 4 on Atari, those of the study for tasks in pixels)."""
 
 
 def export(arguments: Sequence[str]) -> int:

@@ -9,16 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from primacy.envs.suites import SUITES
 from primacy.replay.journal import SEGMENT_STEPS, Journal
-from primacy.replay.layout import Layout
 from primacy.runs.config import SCHEMA, RunConfig, from_dict, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import RunFolder
 from primacy.runs.fork import begin, publish
 from primacy.runs.minari_datasets import Dataset, find, load
-from primacy.runs.settings import sac
+from primacy.runs.settings import drq, drq_eps, sac
 from primacy.runs.spaces import spaces_of
 from primacy.runs.tables import Tables
+from primacy.runs.transplant import AnyLayout
+
+FRAMES = {"atari": drq_eps, "dmc-pixels": drq}
+"""Suites seen in frames -> the settings of an agent that could have made such experience; SAC's are
+those of the others."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def import_experience(
     seeds: Sequence[int] | None = None,
     first: int | None = None,
     task: str | None = None,
-    action_repeat: int = 1,
+    action_repeat: int | None = None,
 ) -> int:
     """Make `out` a run at env step 0 to which the transitions of datasets were given.
 
@@ -55,7 +60,8 @@ def import_experience(
         seeds: which ones of an exported run (default: all); of another dataset, the seeds that get
             a copy each (default: 0).
         first: only so many transitions of each seed (default: all).
-        task: for datasets that `primacy export` did not write, with its `action_repeat`.
+        task: for datasets that `primacy export` did not write, with its `action_repeat` (default:
+            the published one).
 
     Returns:
         Transitions per seed.
@@ -88,7 +94,7 @@ def _fill(
     config: RunConfig,
     datasets: Sequence[Dataset],
     lanes: Sequence[Lane],
-    layout: Layout,
+    layout: AnyLayout,
 ) -> None:
     record = {"datasets": [dataset.identity for dataset in datasets]}
     folder = RunFolder.open(part, to_dict(config), SCHEMA, {"import": record})
@@ -144,7 +150,7 @@ def _order(dataset: Dataset) -> Any:
     return lambda seed: (seeds.index(seed) if seed in seeds else len(seeds), seed)
 
 
-def _layout(datasets: Sequence[Dataset]) -> Layout:
+def _layout(datasets: Sequence[Dataset]) -> AnyLayout:
     first = datasets[0]
     for other in datasets[1:]:
         if other.layout != first.layout:
@@ -170,7 +176,7 @@ def _count(lanes: Sequence[Lane], first: int | None) -> int:
 
 
 def _config(
-    datasets: Sequence[Dataset], lanes: Sequence[Lane], task: str | None, action_repeat: int
+    datasets: Sequence[Dataset], lanes: Sequence[Lane], task: str | None, action_repeat: int | None
 ) -> RunConfig:
     """The settings of the exported run, or the published ones for the task that was named."""
     seeds = tuple(lane.seed for lane in lanes)
@@ -181,7 +187,11 @@ def _config(
                 f"{datasets[0].path} was not written by `primacy export` and names no task",
                 "give --task, and --action-repeat if it is not 1",
             )
-        return replace(sac(task), seeds=seeds, action_repeat=action_repeat)
+        seen = [names for names in FRAMES if task in SUITES[names][0]()]
+        published = FRAMES[seen[0]](task) if seen else sac(task)
+        return replace(
+            published, seeds=seeds, action_repeat=action_repeat or published.action_repeat
+        )
     for other in datasets[1:]:
         same = ("task", "action_repeat", "segment_steps")
         if differ := [name for name in same if other.about.get(name) != about[name]]:
@@ -195,13 +205,8 @@ def _config(
     return replace(from_dict(about["config"]), seeds=seeds, offline_updates=0, **plain)
 
 
-def _check_sizes(config: RunConfig, dataset: Dataset, layout: Layout) -> None:
+def _check_sizes(config: RunConfig, dataset: Dataset, layout: AnyLayout) -> None:
     ours = spaces_of(config).layout
-    if not isinstance(ours, Layout):
-        raise UserError(
-            f"{config.task} is seen in frames, which are not imported yet",
-            "`primacy transplant` gives a run the frames of another one",
-        )
     if ours != layout:
         raise UserError(
             f"{dataset.path} has {layout}, {config.task} has {ours}",
@@ -209,6 +214,6 @@ def _check_sizes(config: RunConfig, dataset: Dataset, layout: Layout) -> None:
         )
 
 
-def _rows(lane: Lane, layout: Layout) -> Iterator[np.ndarray]:
+def _rows(lane: Lane, layout: AnyLayout) -> Iterator[np.ndarray]:
     found = (episode.rows(layout) for episode in lane.dataset.episodes(lane.run_seed))
     return chain.from_iterable(found)

@@ -10,9 +10,10 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, Discrete, Space
 
 from primacy.replay.episodes import Episode
+from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.layout import Layout
 from primacy.runs.errors import UserError
 
@@ -54,7 +55,8 @@ def find(paths: tuple[Path, ...]) -> list[Path]:
 
 
 class Dataset:
-    """A dataset that can become a journal: observations [O] and actions [A] in [-1, 1]."""
+    """A dataset that can become a journal: observations [O] and actions [A] in [-1, 1], or frames
+    uint8 and such actions or choices."""
 
     def __init__(self, path: Path) -> None:
         """Raises UserError for a damaged dataset, and for spaces that no journal can hold."""
@@ -74,14 +76,26 @@ class Dataset:
         known = {"config", "task", "action_repeat", "segment_steps"} <= self.about.keys()
         if self.about and not (known and all("run_seed" in label for label in self.labels)):
             raise self._refuse("lacks what `primacy export` wrote about it", "export it again")
-        observations = _size(self, "observations", self._data.observation_space)
-        actions = self._data.action_space
-        self.layout = Layout(observations, _size(self, "actions", actions))
-        if not (np.all(actions.low == -1) and np.all(actions.high == 1)):
+        self.layout = self._layout(self._data.observation_space, self._data.action_space)
+
+    def _layout(self, observation: Space, action: Space) -> Layout | FrameLayout:
+        if isinstance(observation, Box) and observation.dtype == np.uint8:
+            if len(observation.shape) not in (2, 3):
+                raise self._refuse(
+                    f"has frames of {observation.shape}", "a frame is [H, W] or [C, H, W]"
+                )
+            acted = None if isinstance(action, Discrete) else self._acted(action)
+            return FrameLayout(observation.shape, acted)
+        return Layout(_size(self, "observations", observation), self._acted(action))
+
+    def _acted(self, space: Space) -> int:
+        size = _size(self, "actions", space)
+        if isinstance(space, Box) and not (np.all(space.low == -1) and np.all(space.high == 1)):
             raise self._refuse("has actions outside [-1, 1]", "rescale its actions to [-1, 1]")
+        return size
 
     def episodes(self, seed: int | None = None) -> Iterator[Episode]:
-        """Its episodes in order, of one run seed or all, as float32.
+        """Its episodes in order, of one run seed or all, in the numbers of a journal.
 
         Raises UserError for numbers that are not finite and for parts that do not fit together.
         """
@@ -96,19 +110,20 @@ class Dataset:
             yield episode
 
     def _episode(self, number: int, found: dict[str, Any], start: int) -> Episode:
-        steps = int(self.labels[number]["total_steps"])
+        steps, layout = int(self.labels[number]["total_steps"]), self.layout
+        seen, acted, look, act = _numbers(layout)
         with np.errstate(over="ignore"):
             episode = Episode(
                 start,
-                np.asarray(found["observations"], dtype=np.float32),
-                np.asarray(found["actions"], dtype=np.float32),
+                np.asarray(found["observations"], dtype=look),
+                np.asarray(found["actions"], dtype=act),
                 np.asarray(found["rewards"], dtype=np.float32),
                 np.asarray(found["terminations"], dtype=bool),
                 np.asarray(found["truncations"], dtype=bool),
             )
         shapes = (
-            (episode.observations, (steps + 1, self.layout.observation_size)),
-            (episode.actions, (steps, self.layout.action_size)),
+            (episode.observations, (steps + 1, *seen)),
+            (episode.actions, (steps, *acted)),
             *((part, (steps,)) for part in (episode.rewards, episode.terminations)),
             (episode.truncations, (steps,)),
         )
@@ -141,6 +156,15 @@ class Dataset:
             ) from error
 
 
+def _numbers(layout: Layout | FrameLayout) -> tuple[tuple[int, ...], tuple[int, ...], type, type]:
+    """Shapes of an observation and an action, and the types of their numbers."""
+    if isinstance(layout, Layout):
+        return (layout.observation_size,), (layout.action_size,), np.float32, np.float32
+    if layout.action_size is None:
+        return layout.frame, (), np.uint8, np.int64
+    return layout.frame, (layout.action_size,), np.uint8, np.float32
+
+
 def _size(dataset: Dataset, what: str, space: Space) -> int:
     """Numbers in a flat space of floats. Raises UserError for any other."""
     if isinstance(space, Box) and len(space.shape) == 1 and space.dtype in (np.float32, np.float64):
@@ -148,5 +172,5 @@ def _size(dataset: Dataset, what: str, space: Space) -> int:
     raise UserError(
         f"{dataset.path} has {what} of {type(space).__name__}{space.shape or ''}, "
         "not flat vectors of floats",
-        "only such datasets become a journal; flatten dictionaries first",
+        "only such datasets and those of frames uint8 become a journal; flatten dictionaries first",
     )

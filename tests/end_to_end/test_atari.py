@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box, Discrete
 
 from primacy.envs.suites import make
 from primacy.replay.frame_layout import FrameLayout
@@ -136,6 +137,67 @@ def test_frames_leave_as_a_minari_dataset(tmp_path: Path):
         actions = np.concatenate([episode.actions for episode in data])
         assert (actions == views.action[:, lane].numpy()).all()
         assert data.total_steps == 100
+    back = primacy("import-experience", str(tmp_path / "out"), "--out", str(tmp_path / "back"))
+    assert back.returncode == 0, back.stderr
+    again = Journal.open(tmp_path / "back" / "journal")
+    assert np.array_equal(again.read(0, 100), journal.read(0, 100))
+    given = ("--env-steps", "20", "--offline-updates", "3", "--compile", "never", "--quiet")
+    fresh = ("transplant", str(tmp_path / "back"), *given, "--out", str(tmp_path / "fresh"))
+    answer = primacy(*fresh)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("atari-alien", None),
+        (
+            "cartpole-swingup-pixels",
+            "has frames of 84 x 84 and choices, cartpole-swingup-pixels has",
+        ),
+        (
+            "cartpole-swingup",
+            "has frames of 84 x 84 and choices, cartpole-swingup has observations",
+        ),
+    ],
+)
+def test_frames_of_another_origin_come_in(task: str, words: str | None, tmp_path: Path):
+    minari = pytest.importorskip("minari")
+    from minari.data_collector import EpisodeBuffer
+
+    space = Box(0, 255, (84, 84), np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (9, 84, 84), dtype=np.uint8)
+    end = np.arange(8) == 7
+    parts: dict[str, Any] = {
+        "observations": frames,
+        "actions": np.arange(8),
+        "rewards": np.ones(8),
+        "terminations": end,
+        "truncations": np.zeros(8, bool),
+    }
+    storage = minari.dataset.minari_storage.MinariStorage.new(
+        _made(tmp_path / "data"), space, Discrete(18), data_format="hdf5", jpeg_encoding=False
+    )
+    storage.update_episodes([EpisodeBuffer(**parts)])
+    storage.update_metadata({"dataset_id": "alien/random-v0", "minari_version": "0.5.4"})
+    given = ("import-experience", str(tmp_path / "data"), "--task", task)
+    answer = primacy(*given, "--seeds", "5", "6", "--out", str(tmp_path / "back"))
+    if words is None:
+        assert answer.returncode == 0, answer.stderr
+        journal = Journal.open(tmp_path / "back" / "journal")
+        views = journal.layout.views(torch.from_numpy(journal.read(0, 8)))
+        for lane in range(2):
+            assert np.array_equal(views.observation[:, lane].numpy(), frames[:-1])
+            assert np.array_equal(views.next_observation[:, lane].numpy(), frames[1:])
+            assert views.action[:, lane].tolist() == list(range(8))
+    else:
+        assert answer.returncode == 2
+        assert words in answer.stderr
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def test_exposure_is_not_known_of_prioritised_draws(tmp_path: Path):
