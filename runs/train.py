@@ -29,8 +29,9 @@ from primacy.runs.switch import switch_remedies, switch_text
 from primacy.runs.tables import Tables
 
 # A checkpoint is a few MB; after this many seconds one is written even between the configured
-# steps.
+# steps. BBF's has 640 MB: writing takes this share of the time at most.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SHARE_OF_CHECKPOINTS = 0.05
 PARTS_OF_TIME = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")
 
 
@@ -60,7 +61,7 @@ class Training:
         self.signal: int | None = None
         self.spent: dict[str, float] = dict.fromkeys(PARTS_OF_TIME, 0.0)
         self.frozen = torch.zeros(len(config.seeds), dtype=torch.bool)
-        self._saved_at = time.monotonic()
+        self._save_at = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
         self._started_at = time.monotonic()
 
     # The run
@@ -301,9 +302,10 @@ class Training:
         )
 
     def _save_overdue(self) -> bool:
-        return time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        return time.monotonic() > self._save_at
 
     def _save(self) -> None:
+        before = self.spent["checkpoint"]
         with self._timed("checkpoint"):
             self.journal.sync()
             lanes = self.parts.lanes
@@ -319,7 +321,9 @@ class Training:
             folder = self.folder.path / "checkpoints"
             checkpoints.write(folder, Checkpoint(self.env_step, tensors, numbers))
             checkpoints.prune(folder, self.config.kept_every)
-        self._saved_at = time.monotonic()
+        took = self.spent["checkpoint"] - before
+        wait = max(SECONDS_BETWEEN_CHECKPOINTS, took / SHARE_OF_CHECKPOINTS)
+        self._save_at = time.monotonic() + wait
 
     def _resume(self) -> None:
         folder = self.folder.path / "checkpoints"

@@ -1,5 +1,6 @@
 """Runs that begin with a data file: what they are given, what is refused, and going on."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,7 @@ def test_killed_anywhere_it_ends_the_same(
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "_block", dying)
         patch.setattr("primacy.runs.train.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patch.setattr("primacy.runs.train.SHARE_OF_CHECKPOINTS", math.inf)
         with pytest.raises(Killed):
             train(copy, out, *SWITCH, *SEEN)
     copy.unlink()
