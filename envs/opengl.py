@@ -4,6 +4,8 @@ dm_control loads the renderer named by MUJOCO_GL when it is imported, which fail
 missing and costs time and memory where nothing is ever drawn.
 """
 
+import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -59,6 +61,13 @@ class NoScreen:
         """There is nothing to free."""
 
 
+def _load_compiler() -> None:
+    """Triton, which comes with CUDA builds of torch, ends the process if its LLVM is loaded after
+    that of Mesa's software renderer: so it is loaded before."""
+    if importlib.util.find_spec("triton") is not None:
+        importlib.import_module("triton")
+
+
 @cache
 def start() -> None:
     """Make dm_control draw with MUJOCO_GL's choice, else with the first of BACKENDS that works.
@@ -69,6 +78,7 @@ def start() -> None:
 
     if _render.BACKEND not in (None, "off"):  # imported elsewhere, with a renderer of its own
         return
+    _load_compiler()
     wish = os.environ.get("MUJOCO_GL")
     tried = (wish,) if wish else BACKENDS
     for backend in filter(_draws, tried):
