@@ -1,8 +1,8 @@
-"""Matrix products of compiled updates by oneDNN, where MKL leaves half of the vector units idle.
+"""Matrix products of compiled updates by oneDNN, where MKL takes twice as long.
 
-MKL, which PyTorch multiplies float32 matrices with on x86, has AVX-512 kernels for Intel's
-processors only. oneDNN, which PyTorch convolves with, has them for all: on an EPYC of 2024 its
-256 x 256 x 256 product takes 0.47 of MKL's time, and a SAC update at 2x256 0.62 of what it took.
+PyTorch multiplies float32 matrices with MKL on x86, and convolves with oneDNN. On an AMD EPYC with
+AVX-512 oneDNN's 256 x 256 x 256 product takes 0.47 of MKL's time, and a SAC update at 2x256 with it
+0.63. Intel's processors, which MKL is made for, keep MKL.
 """
 
 import platform
@@ -26,8 +26,8 @@ _library.define("products(Tensor x, Tensor y) -> Tensor")
 
 
 def suits() -> bool:
-    """Whether this processor has AVX-512 that MKL does not use; a function of the machine alone, so
-    that a run that goes on multiplies as before."""
+    """Whether this is AMD's with AVX-512; a function of the machine alone, so that a run that goes on
+    multiplies as before."""
     if not torch.backends.mkldnn.is_available():
         return False
     maker = _CPUINFO.read_text() if _CPUINFO.exists() else platform.processor()

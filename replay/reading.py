@@ -36,9 +36,7 @@ class Reader:
 
         Raises ReplayError as that does.
         """
-        replay = self.replay
-        count = replay.drawable(first)
-        places = (doubles(uniforms).numpy() * count).astype(np.int64)
+        replay, places = self.replay, self.ages(uniforms, first)
         oldest = (replay.total - replay.size) % replay.capacity
         if oldest:
             places = (places + oldest) % replay.capacity
@@ -47,3 +45,7 @@ class Reader:
         np.subtract(1.0, self._terminated, out=self._factor)
         self._factor *= self.discount
         return self._batch
+
+    def ages(self, uniforms: Tensor, first: int | None) -> np.ndarray:
+        """The ages that `sample` reads, int64 [S, batch_size]."""
+        return (doubles(uniforms).numpy() * self.replay.drawable(first)).astype(np.int64)

@@ -181,7 +181,7 @@ def conditions(task: str, scale: Scale, offline_data: str = "") -> Iterator[Cell
     if offline_data and not offline_data.startswith("d4rl:") and not Path(offline_data).exists():
         raise UserError(
             f"--offline-data {offline_data}: there is no such file",
-            "give a file with D4RL's keys, or d4rl:TASK",
+            "give a file with D4RL's keys, the folder of a Minari dataset, or d4rl:TASK",
         )
     first, source = "", offline_data or f"d4rl:{task}"
     if scale.data is not None and not offline_data:

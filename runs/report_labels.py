@@ -15,10 +15,7 @@ NOT_A_CONDITION = frozenset(
 SORTED = {"prime_updates": -1, "prime_transitions": 0, "replay_ratio": 2, "remedies": 3}
 """Which settings order conditions first and last; all others come in between."""
 
-SAID = frozenset({"agent", "origin", "prime_updates", "prime_transitions"}) | {
-    "replay_ratio",
-    "remedies",
-}
+SAID = {"agent", "origin", "prime_updates", "prime_transitions", "replay_ratio", "remedies"}
 """Settings that are told also where the agent decides them."""
 
 Settings = dict[str, Any]

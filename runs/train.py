@@ -29,7 +29,7 @@ from primacy.runs.switch import switch_remedies, switch_text
 from primacy.runs.tables import Tables
 
 # A checkpoint is a few MB; after this many seconds one is written even between the configured
-# steps. BBF's has 640 MB: writing takes this share of the time at most.
+# steps. BBF's has 640 MB: such ones take this share of the time at most.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SHARE_OF_CHECKPOINTS = 0.05
 PARTS_OF_TIME = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")

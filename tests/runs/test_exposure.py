@@ -129,18 +129,18 @@ def test_groups_are_cut_where_exposure_jumps():
 def drawn(monkeypatch) -> list[np.ndarray]:
     """The numbers of the transitions of every sample, int64 [S, B]."""
     seen: list[np.ndarray] = []
-    read, at = Reader.sample, Replay.at
+    read, at = Reader.ages, Replay.at
 
-    def sample(self: Reader, uniforms: torch.Tensor, first: int | None = None):
-        numbers = (uniforms * self.replay.drawable(first)).long().numpy()
-        seen.append(numbers + (self.replay.total - self.replay.size))
-        return read(self, uniforms, first)
+    def ages(self: Reader, uniforms: torch.Tensor, first: int | None):
+        found = read(self, uniforms, first)
+        seen.append(found + (self.replay.total - self.replay.size))
+        return found
 
     def gather(self: Replay, ages: torch.Tensor, *arguments, **named):
         seen.append((ages + (self.total - self.size)).numpy())
         return at(self, ages, *arguments, **named)
 
-    monkeypatch.setattr(Reader, "sample", sample)
+    monkeypatch.setattr(Reader, "ages", ages)
     monkeypatch.setattr(Replay, "at", gather)
     return seen
 
