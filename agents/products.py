@@ -26,7 +26,7 @@ _library.define("products(Tensor x, Tensor y) -> Tensor")
 
 
 def suits() -> bool:
-    """Whether this is AMD's with AVX-512; a function of the machine alone, so that a run that goes on
+    """Whether this is AMD's with AVX-512: the machine alone decides, so that a run that goes on
     multiplies as before."""
     if not torch.backends.mkldnn.is_available():
         return False

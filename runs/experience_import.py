@@ -206,10 +206,16 @@ def _config(
 
 
 def _check_sizes(config: RunConfig, dataset: Dataset, layout: AnyLayout) -> None:
-    ours = spaces_of(config).layout
+    spaces = spaces_of(config)
+    ours = spaces.layout
     if ours != layout:
         raise UserError(
             f"{dataset.path} has {layout}, {config.task} has {ours}",
+            "name the task of the dataset with --task",
+        )
+    if dataset.choices not in (None, spaces.actions):
+        raise UserError(
+            f"{dataset.path} has {dataset.choices} actions, {config.task} has {spaces.actions}",
             "name the task of the dataset with --task",
         )
 

@@ -78,6 +78,12 @@ class Dataset:
             raise self._refuse("lacks what `primacy export` wrote about it", "export it again")
         self.layout = self._layout(self._data.observation_space, self._data.action_space)
 
+    @property
+    def choices(self) -> int | None:
+        """How many actions there are to choose from; None for actions that are numbers."""
+        space = self._data.action_space
+        return int(space.n) if isinstance(space, Discrete) else None
+
     def _layout(self, observation: Space, action: Space) -> Layout | FrameLayout:
         if isinstance(observation, Box) and observation.dtype == np.uint8:
             if len(observation.shape) not in (2, 3):

@@ -151,6 +151,7 @@ def test_frames_leave_as_a_minari_dataset(tmp_path: Path):
     ("task", "words"),
     [
         ("atari-alien", None),
+        ("atari-pong", "has 18 actions, atari-pong has 6"),
         (
             "cartpole-swingup-pixels",
             "has frames of 84 x 84 and choices, cartpole-swingup-pixels has",
