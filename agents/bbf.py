@@ -18,6 +18,7 @@ from primacy.agents.exploration import annealed, annealed_discount, epsilon_gree
 from primacy.agents.initialisers import Generators
 from primacy.agents.optimiser import Adam
 from primacy.agents.sequences import Sequences
+from primacy.agents.shifts import random_shift
 from primacy.agents.stacked import Figures, Gradients, StackedAgent
 from primacy.agents.value_losses import (
     chosen,
@@ -26,7 +27,6 @@ from primacy.agents.value_losses import (
     huber,
     intensity,
     project,
-    random_shift,
     self_prediction_loss,
     support,
     weighted_loss,

@@ -21,10 +21,10 @@ from primacy.agents.latent_networks import LatentMLP
 from primacy.agents.networks import MLP, Head, Net, q_values
 from primacy.agents.optimiser import Adam
 from primacy.agents.sac import METRICS, actor_loss, critic_loss, soft_target
+from primacy.agents.shifts import random_shift
 from primacy.agents.soft import SoftActorCritic
 from primacy.agents.stacked import Figures, Gradients
 from primacy.agents.transitions import Transitions, minibatches
-from primacy.agents.value_losses import random_shift
 from primacy.plasticity.contract import Architecture
 
 

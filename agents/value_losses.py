@@ -86,21 +86,6 @@ def scale_gradient(x: Tensor, factor: float) -> Tensor:
     return x if factor == 1.0 else factor * x + ((1.0 - factor) * x).detach()
 
 
-def random_shift(images: Tensor, uniform: Tensor, pad: int) -> Tensor:
-    """Replicate `pad` pixels at the edges and crop at a random offset: [..., C, H, W] and uniform
-    numbers [..., 2] in [0, 1] -> the same shape (Kostrikov et al. 2020).
-
-    Offsets are 0 to 2 pad, row then column; `pad` is the centre.
-    """
-    offset = (uniform * (2 * pad + 1)).long().clamp(max=2 * pad) - pad
-    height, width = images.shape[-2:]
-    lines = torch.arange(max(height, width), device=images.device)
-    rows = (lines[:height] + offset[..., :1]).clamp(0, height - 1)[..., None, :, None]
-    columns = (lines[:width] + offset[..., 1:]).clamp(0, width - 1)[..., None, None, :]
-    moved = images.gather(-2, rows.expand(images.shape))
-    return moved.gather(-1, columns.expand(images.shape))
-
-
 def intensity(images: Tensor, normal: Tensor, scale: float) -> Tensor:
     """Multiply each stack of frames by 1 + scale * clip(z, -2, 2), not clipped to [0, 1]: [..., C,
     H, W] and z [...]."""

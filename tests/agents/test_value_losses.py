@@ -3,8 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from primacy.agents.exploration import annealed, annealed_discount, epsilon
@@ -18,7 +16,6 @@ from primacy.agents.value_losses import (
     huber,
     intensity,
     project,
-    random_shift,
     renormalise,
     scale_gradient,
     self_prediction_loss,
@@ -211,26 +208,6 @@ def test_exploration_check_values():
     drq = [epsilon(step, 1600, 5000, 0.01) for step in (0, 1600, 4100, 6600, 99_999)]
     assert drq == pytest.approx([1, 1, 0.505, 0.01, 0.01], abs=1e-12)
     assert [epsilon(step, 2000, 1, 0.0) for step in (2000, 2001)] == [1.0, 0.0]
-
-
-@given(st.integers(0, 8), st.integers(0, 8), st.integers(5, 13), st.integers(5, 13))
-def test_a_shift_is_a_crop_of_the_padded_image(down, right, height, width):
-    images = torch.arange(2.0 * 3 * height * width).view(2, 3, height, width)
-    padded = F.pad(images, (4, 4, 4, 4), mode="replicate")
-    uniform = torch.tensor([(down + 0.5) / 9, (right + 0.5) / 9]).expand(2, 2)
-    expected = padded[..., down : down + height, right : right + width]
-    assert torch.equal(random_shift(images, uniform, 4), expected)
-
-
-def test_shifts_are_drawn_per_stack_and_reach_both_ends():
-    images = torch.arange(81, dtype=torch.uint8).view(1, 1, 9, 9).expand(3, 2, 9, 9)
-    uniform = torch.tensor([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]])
-    moved = random_shift(images, uniform, 4)
-    assert moved.dtype == torch.uint8
-    assert torch.equal(moved[1], images[1])
-    assert moved[0, 0, -1, -1] == images[0, 0, 4, 4]
-    assert moved[2, 0, 0, 0] == images[0, 0, 4, 4]
-    assert torch.equal(moved[:, 0], moved[:, 1])
 
 
 def test_intensity():
