@@ -35,8 +35,14 @@ def suits() -> bool:
 
 
 def product(x: Tensor, y: Tensor) -> Tensor:
-    """x [M, K] times y [K, N], float32 on the CPU, of any strides; has no gradient."""
-    return torch.ops.mkldnn._linear_pointwise(x, y.t(), None, "none", [], "")
+    """x [M, K] times y [K, N], float32 on the CPU, of any strides; has no gradient.
+
+    oneDNN takes x row by row or column by column and y without gaps; for anything else it falls
+    back to a loop that takes a thousand times as long, so such operands are copied.
+    """
+    left = x if 1 in x.stride() else x.contiguous()
+    right = y if y.is_contiguous() or y.t().is_contiguous() else y.contiguous()
+    return torch.ops.mkldnn._linear_pointwise(left, right.t(), None, "none", [], "")
 
 
 def products(x: Tensor, y: Tensor) -> Tensor:

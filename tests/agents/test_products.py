@@ -1,5 +1,8 @@
 """oneDNN's products in compiled updates, whatever the machine's processor is."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -30,6 +33,32 @@ def test_products_of_any_shape_and_strides(
     y = torch.randn(seeds, n, k).mT if right else torch.randn(seeds, k, n)
     close(products(x, y), x @ y)
     close(product(x[0], y[0]), x[0] @ y[0])
+
+
+GAPS = [
+    lambda m, n: torch.randn(m, n + 6)[:, :n],
+    lambda m, n: torch.randn(n, m + 6)[:, :m].t(),
+    lambda m, n: torch.randn(m, n, 2)[..., 1],
+]
+
+
+@pytest.mark.parametrize("gaps", GAPS, ids=["rows", "columns", "between"])
+def test_operands_with_gaps_take_no_slow_way(gaps: Callable[[int, int], Tensor]):
+    x, y = torch.randn(128, 160), torch.randn(160, 128)
+    once = cpu_time(lambda: product(x, y))
+    for left, right in ((gaps(128, 160), y), (x, gaps(160, 128)), (y.t(), gaps(160, 128))):
+        close(product(left, right), left @ right)
+        assert cpu_time(lambda a=left, b=right: product(a, b)) < 30 * once
+
+
+def cpu_time(way: Callable[[], Tensor]) -> float:
+    """Of the fastest of several calls, in seconds."""
+    times = []
+    for _ in range(8):
+        begin = time.process_time()
+        way()
+        times.append(time.process_time() - begin)
+    return min(times)
 
 
 def layers(x: Tensor, y: Tensor, bias: Tensor, small: Tensor) -> tuple[Tensor, ...]:
