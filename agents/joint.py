@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
 from threading import Condition
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from primacy.agents.agent import Agent, Batch, Remedies
-from primacy.agents.transitions import Transitions
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.contract import PlasticNetwork
 
-Inputs = tuple[Transitions, Tensor]
+Inputs = tuple[Any, Tensor]
+"""A batch, which is some NamedTuple of tensors [S, ...], and noise [S, ...]."""
 
 
 class Joint:
@@ -42,6 +43,7 @@ class Joint:
             vars(agent)["update"] = partial(self._bring, index)
             vars(agent)["compile"] = lambda: None
         whole.attach(JointRemedies(runs, parts))
+        self._parts = parts
         self._turn = Condition()
         self._present = set(range(len(runs)))
         self._brought: dict[int, Inputs] = {}
@@ -58,7 +60,7 @@ class Joint:
     def _bring(self, index: int, batch: Batch, noise: Tensor) -> None:
         """One update of the stack, once every run that is still there has called this."""
         with self._turn:
-            self._brought[index] = (Transitions.of(batch), noise)
+            self._brought[index] = (batch, noise)
             mine = self._round
             self._go_if_all_are_here()
             self._turn.wait_for(lambda: self._round > mine)
@@ -72,10 +74,18 @@ class Joint:
         self._brought = {}
         try:
             self.whole.update(*self._together())
+            self._hand_out_losses()
         except BaseException as error:
             self._fault = error
         self._round += 1
         self._turn.notify_all()
+
+    def _hand_out_losses(self) -> None:
+        """To every run those of its own samples, where priorities are made of them."""
+        losses = getattr(self.whole, "losses", None)
+        if losses is not None:
+            for (agent, _), lanes in zip(self.runs, self._parts, strict=True):
+                vars(agent)["losses"] = losses[lanes]
 
     def _together(self) -> Inputs:
         """The inputs of all lanes; those of runs that left are their last, and matter no more."""
@@ -85,14 +95,14 @@ class Joint:
             for index, (agent, _) in enumerate(self.runs)
         ]
         columns = zip(*(batch for batch, _ in given), strict=True)
-        batch = Transitions(*(torch.cat(column) for column in columns))
+        batch = type(some[0])(*(torch.cat(column) for column in columns))
         return batch, torch.cat([noise for _, noise in given])
 
 
 def _nothing(like: Inputs, lanes: int) -> Inputs:
     batch, noise = like
     empty = [x.new_zeros(lanes, *x.shape[1:]) for x in (*batch, noise)]
-    return Transitions(*empty[:-1]), empty[-1]
+    return type(batch)(*empty[:-1]), empty[-1]
 
 
 class JointRemedies(Remedies):

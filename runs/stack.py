@@ -78,11 +78,6 @@ def _joint(configs: Sequence[RunConfig]) -> tuple[Joint, list[tuple[Agent, Chain
     first = configs[0]
     set_up_torch(first)
     spaces = spaces_of(first)
-    if spaces.stack:
-        raise UserError(
-            f"agents that see frames, as {first.agent} does, are not stacked across runs",
-            "train them apart, without --lanes remedies",
-        )
     networks = [architectures(config, spaces) for config in configs]
     for config, built in zip(configs, networks, strict=True):
         if shared(config) != shared(first) or built != networks[0]:
