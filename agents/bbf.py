@@ -71,6 +71,10 @@ class Categorical:
         """[..., atoms] -> [...]."""
         return cross_entropy(target, outputs)
 
+    def least(self, target: Tensor) -> Tensor:
+        """The least loss there is, the target's entropy, [..., atoms] -> [...]."""
+        return torch.special.entr(target).sum(-1)
+
 
 @dataclass(frozen=True)
 class Scalar:
@@ -93,6 +97,10 @@ class Scalar:
     def loss(self, target: Tensor, outputs: Tensor) -> Tensor:
         """[..., 1] -> [...]."""
         return huber(target, outputs).squeeze(-1)
+
+    def least(self, target: Tensor) -> Tensor:
+        """Zeros, [..., 1] -> [...]."""
+        return torch.zeros_like(target).squeeze(-1)
 
 
 VALUES: dict[str, type[Categorical] | type[Scalar]] = {"categorical": Categorical, "huber": Scalar}
@@ -298,6 +306,8 @@ class BBF(StackedAgent):
             "mean_q": q.mean(-1),
             "mean_target": self.value.mean(goal.value).mean(-1),
         }
+        if self.config.priority == "divergence":
+            return gradients, figures, (td - self.value.least(goal.value)).clamp(min=0.0)
         return gradients, figures, td
 
     def _self_prediction(

@@ -91,6 +91,9 @@ class BBFConfig:
     """Rewards are learned from as if within [-reward_clip, reward_clip]; 0 clips nothing."""
     priority_exponent: float = 0.5
     """Power of a transition's loss in its priority; 0 draws uniformly."""
+    priority: Literal["loss", "divergence"] = "loss"
+    """What priorities are powers of: the loss, or what of it is not the target's own entropy, the
+    Kullback-Leibler divergence."""
     importance: float = 0.5
     """Power of 1 / priority in the weight of a sample, at the first update."""
     final_importance: float = 0.5
@@ -132,6 +135,7 @@ def spr(config: BBFConfig) -> BBFConfig:
         gradient_clip=10.0,
         target_rate=1.0,
         acting="online",
+        priority="divergence",
         importance=0.4,
         final_importance=1.0,
         margin=0,
@@ -151,6 +155,7 @@ def drq(config: BBFConfig) -> BBFConfig:
         learning_rate=sqrt(2.0) * 1e-4,
         target_rate=0.01,
         acting="target",
+        priority="loss",
         epsilon_decay=1,
     )
 

@@ -49,6 +49,12 @@ class HareTortoise(Schedule):
                 state[f"{network.name}/steps"] = torch.zeros(
                     network.num_seeds, device=next(network.parameters())[3].device
                 )
+            else:
+                state[f"{network.name}/edited"] = torch.zeros(
+                    network.num_seeds,
+                    dtype=torch.bool,
+                    device=next(network.parameters())[3].device,
+                )
         return state
 
     def _networks(self, networks: Mapping[str, PlasticNetwork]) -> list[PlasticNetwork]:
@@ -77,12 +83,13 @@ class HareTortoise(Schedule):
 
     def after_step(self, network: PlasticNetwork, state: Mapping[str, Tensor]) -> None:
         """The average takes one step towards the network."""
-        steps = state.get(f"{network.name}/steps")
-        if steps is None:
-            return
-        for name, _, _, value in network.parameters():
-            state[name].lerp_(value, 1.0 - self.decay)
-        steps.add_(1.0)
+        edited, steps = (state.get(f"{network.name}/{key}") for key in ("edited", "steps"))
+        if edited is not None:
+            edited.zero_()
+        if steps is not None:
+            for name, _, _, value in network.parameters():
+                state[name].lerp_(value, 1.0 - self.decay)
+            steps.add_(1.0)
 
     def apply(
         self,
@@ -93,8 +100,9 @@ class HareTortoise(Schedule):
     ) -> set[str]:
         """theta <- tau for the seeds in `fire`; the agent's target network stays as it is.
 
-        A copy before 1 / (1 - decay) steps of averaging would nearly be a reset to the initial
-        weights and is left out.
+        Left out is a copy before 1 / (1 - decay) steps of averaging, which would nearly be a reset
+        to the initial weights, and one of a target network just after another remedy's edit, which
+        would put the target's draw in place of the network's own.
         """
         edited = set()
         for network in self._networks(networks):
@@ -104,7 +112,7 @@ class HareTortoise(Schedule):
                 source = state
             else:
                 assert network.target is not None
-                ripe = fire
+                ripe = fire & ~state[f"{network.name}/edited"]
                 source = {name: value for name, _, _, value in network.target.parameters()}
             for name, _, _, value in network.parameters():
                 write(value, source[name], ripe)
@@ -127,10 +135,11 @@ class HareTortoise(Schedule):
         Left alone it would carry the old weights back at its next copy and undo the edit;
         parameters that were not edited keep their average.
         """
-        if self.shadow == "target":
-            return
         for network in self._networks(networks):
-            steps = state[f"{network.name}/steps"]
             for name, _, _, value in network.parameters():
+                if self.shadow == "target":
+                    state[f"{network.name}/edited"].logical_or_(changed[name])
+                    continue
+                steps = state[f"{network.name}/steps"]
                 write(state[name], value, changed[name])
                 write(steps, torch.zeros_like(steps), changed[name])

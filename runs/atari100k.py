@@ -112,9 +112,9 @@ class Every:
 
     @property
     def perturbed(self) -> str:
-        """All layers keep four fifths of themselves: the factor of Hare & Tortoise's code for
-        supervised learning; that of its table is not known."""
-        return f"shrink-perturb:every={self.reset},networks=critic,shrink=0.8"
+        """All layers go four fifths of the way back to their first weights: "S&P 0.8" of Hare &
+        Tortoise's code for supervised learning; that of its table is not known."""
+        return f"shrink-perturb:every={self.reset},networks=critic,shrink=0.2,source=initial"
 
 
 DRQ: dict[str, tuple[str, Callable[[Every], tuple[str, ...]]]] = {

@@ -31,6 +31,7 @@ LATER_FIELDS = {
     "online_sampling": "append",
     "warmup_policy": "random",
     "normalize_observations": False,
+    "priority": "loss",
 }
 """Fields that folders of earlier versions lack, with what those versions did."""
 
@@ -143,7 +144,8 @@ class RunFolder:
             ) from error
 
     def _compare(self, stored: dict[str, Any], config: dict[str, Any]) -> None:
-        old = LATER_FIELDS | stored.get("config", {})
+        later = {name: value for name, value in LATER_FIELDS.items() if name in config}
+        old = later | stored.get("config", {})
         names = sorted((old.keys() | config.keys()) - FREE_FIELDS)
         differ = [name for name in names if old.get(name) != config.get(name)]
         if differ:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from primacy.agents.bbf import BBF
+from primacy.agents.bbf import BBF, Categorical
 from primacy.agents.exploration import epsilon_greedy
-from primacy.agents.value_settings import SETTINGS, BBFConfig, drq, drq_eps, spr, sr_spr
+from primacy.agents.value_settings import SETTINGS, BBFConfig, drq
 from primacy.tests.support.agent_checks import (
     assert_alone,
     assert_in_place,
@@ -21,6 +21,7 @@ from primacy.tests.support.value_pairs import (
     agent,
     assert_equal,
     given,
+    plain_noise,
     plain_sample,
     plain_twin,
     unshifted,
@@ -56,29 +57,37 @@ def test_counts_by_part():
     assert list(groups.values()) == [1_552_192, 31_721_472, 4_196_352, 315_904, 1_985_481]
 
 
-def test_published_settings():
-    plain = BBFConfig()
-    assert drq_eps(plain).atoms == 1
-    assert drq(plain).learning_rate == pytest.approx(1.41421e-4, rel=1e-5)
-    assert (spr(plain).hidden_size, spr(plain).target_rate) == (512, 1.0)
-    assert (sr_spr(plain).n_step, sr_spr(plain).discount) == (10, 0.99)
-    one = BBF(drq(plain), (4, 84, 84), 4, [np.random.default_rng(0)])
+def test_the_network_of_drq():
+    one = BBF(drq(BBFConfig()), (4, 84, 84), 4, [np.random.default_rng(0)])
     assert one.net.encoder.output == (64, 7, 7)
     assert [stream.outputs for stream in one.net.streams] == [512, 512]
     assert one.horizon()[0].tolist() == [10]
     assert one.horizon()[1].tolist() == pytest.approx([0.99], abs=1e-15)
 
 
-@pytest.mark.parametrize("setting", ["drq-eps", "sr-spr", "bbf"])
-def test_updates_equal_the_plain_twin(setting):
+@pytest.mark.parametrize(
+    ("setting", "fields"),
+    [
+        ("drq-eps", {}),
+        ("sr-spr", {}),
+        ("bbf", {}),
+        ("spr", {}),
+        ("drq", {}),
+        ("drq", {"gradient_clip": 0.5}),
+    ],
+)
+def test_updates_equal_the_plain_twin(setting, fields):
     """At the published step size: at ten times it, one rectifier of 1e-7 takes the other side."""
-    stacked = agent(setting, SEEDS)
+    stacked = agent(setting, SEEDS, **fields)
     twins = [plain_twin(stacked, lane) for lane in range(2)]
     for step in range(8):
         batch, noise = given(stacked, SEEDS, step)
         stacked.update(batch, unshifted(noise, stacked))
         samples = [plain_sample(stacked, batch, lane) for lane in range(2)]
-        figures = [twin.update(x) for twin, x in zip(twins, samples, strict=True)]
+        figures = [
+            twin.update(samples[lane], plain_noise(stacked, noise, lane))
+            for lane, twin in enumerate(twins)
+        ]
         metrics = stacked.pop_metrics()
         for name in figures[0]:
             expected = [theirs[name] for theirs in figures]
@@ -94,6 +103,27 @@ def test_losses_are_per_sample_and_without_weights():
     td, _ = twin.losses(plain_sample(stacked, batch, 1))
     stacked.update(batch, unshifted(noise, stacked))
     torch.testing.assert_close(stacked.losses[1], td.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_spr_s_priorities_are_divergences():
+    """KL(m || p) = cross-entropy less the entropy of the projected target m; 0 for huber's."""
+    by_loss, by_divergence = agent("sr-spr", SEEDS), agent("sr-spr", SEEDS, priority="divergence")
+    batch, noise = given(by_loss, SEEDS, 0)
+    by_loss.update(batch, noise)
+    by_divergence.update(batch, noise)
+    entropy = by_loss.losses - by_divergence.losses
+    assert (entropy > 0.1).all()
+    assert (by_divergence.losses >= 0).all()
+    certain = batch._replace(
+        discount=torch.zeros_like(batch.discount), reward=torch.full_like(batch.reward, 0.4)
+    )
+    for one in (by_loss, by_divergence):
+        one.update(certain, noise)
+    torch.testing.assert_close(by_loss.losses, by_divergence.losses, atol=1e-5, rtol=1e-5)
+    p, m = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.5, 0.5, 0.0])
+    value = Categorical(1.0)
+    divergence = value.loss(m, p.log()) - value.least(m)
+    torch.testing.assert_close(divergence, torch.tensor(0.5 * np.log(2.0)).float())
 
 
 @every

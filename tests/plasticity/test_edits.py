@@ -209,8 +209,22 @@ def test_a_copy_before_the_tortoise_is_ripe_is_left_out():
 def test_the_target_network_can_be_the_tortoise():
     subject, chain, before, names = edited("toy", "hare-tortoise:every=900,shadow=target")
     assert names == {"critic"}
-    assert not chain.state_dict()
     assert torch.equal(subject.tensors()["critic.0.weight"], before["target/critic.0.weight"])
+
+
+@pytest.mark.parametrize("other", ["reset:every=900", "shrink-perturb:every=900,shrink=0.2"])
+def test_a_target_s_copy_just_after_another_edit_is_left_out(other: str):
+    """The copy would put the target's draw in place of the network's own, and hide the event."""
+    tortoise = "hare-tortoise:every=900,shadow=target"
+    subject, chain, before, _ = edited("toy", f"{other},networks=critic,target=own", tortoise)
+    middle = copies(subject, chain)
+    assert changed(before, middle)
+    assert chain.apply(Due(1, 1, ""), EVERYONE, draws(SEEDS)) == set()
+    assert not changed(middle, copies(subject, chain))
+    subject.update(50)
+    assert chain.apply(Due(1, 2, ""), EVERYONE, draws(SEEDS)) == {"critic"}
+    name = "critic.0.weight"
+    assert torch.equal(subject.tensors()[name], subject.tensors()[f"target/{name}"])
 
 
 def test_defaults_name_what_the_papers_edit():

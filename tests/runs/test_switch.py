@@ -9,6 +9,7 @@ import pytest
 from primacy.runs.config import SCHEMA, RunConfig, from_dict, to_dict
 from primacy.runs.errors import UserError
 from primacy.runs.folder import LATER_FIELDS, RunFolder
+from primacy.runs.settings import bbf
 from primacy.runs.shares import online_share
 from primacy.runs.switch import NEVER, switch_remedies
 
@@ -70,15 +71,19 @@ FIRST_FIELDS = (
 
 
 def test_every_field_that_came_later_says_what_folders_without_it_did():
-    assert {f.name for f in fields(RunConfig)} - set(FIRST_FIELDS) == set(LATER_FIELDS)
+    later = {f.name for f in fields(RunConfig)} - set(FIRST_FIELDS)
+    assert later | {"priority"} == set(LATER_FIELDS)
     written = to_dict(RunConfig(task="cartpole-swingup"))
-    assert {name: written[name] for name in LATER_FIELDS} == LATER_FIELDS
+    assert {name: written[name] for name in later} == {name: LATER_FIELDS[name] for name in later}
+    assert to_dict(bbf("atari-pong"))["priority"] == LATER_FIELDS["priority"]
 
 
 def test_a_folder_without_the_fields_is_read_and_goes_on(tmp_path: Path):
     config = RunConfig(task="cartpole-swingup")
     old = {k: v for k, v in to_dict(config).items() if k not in LATER_FIELDS}
-    assert len(old) == len(to_dict(config)) - len(LATER_FIELDS)
+    assert (
+        len(old) == len(to_dict(config)) - len(LATER_FIELDS) + 1
+    )  # Without priority, of another agent.
     assert from_dict(old) == config
     RunFolder.open(tmp_path, old, SCHEMA).close()
     RunFolder.open(tmp_path, to_dict(config), SCHEMA).close()

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Noise = tuple[Tensor | None, Tensor | None, Tensor | None]
+"""Of the network on s_t, of the network on s_{t+n}, of the target."""
+
 
 class Sample(NamedTuple):
     images: Tensor  # [B, T, C, H, W]: s_t .. s_{t+K}
@@ -35,6 +38,7 @@ class Choices:
     weight_decay: float = 0.1
     learning_rate: float = 1e-4
     atoms: int = 51
+    clip: float = 0.0
 
 
 class Same(nn.Module):
@@ -46,6 +50,13 @@ class Same(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(pad_same(x, self.conv.kernel_size[0], self.conv.stride[0], 0.0))
+
+
+class Valid(Same):
+    """A convolution without padding."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
 
 
 def pad_same(x: Tensor, kernel: int, stride: int, value: float) -> Tensor:
@@ -79,10 +90,10 @@ def impala(inputs: int, widths: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.ReLU())
 
 
-def nature(inputs: int, widths: tuple[int, ...]) -> nn.Sequential:
+def nature(inputs: int, widths: tuple[int, ...], kind: type[Same] = Same) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width, (kernel, stride) in zip(widths, ((8, 4), (4, 2), (3, 1)), strict=True):
-        layers += [Same(inputs, width, kernel, stride), nn.ReLU()]
+        layers += [kind(inputs, width, kernel, stride), nn.ReLU()]
         inputs = width
     return nn.Sequential(*layers)
 
@@ -98,14 +109,17 @@ class Network(nn.Module):
         atoms = choices.atoms
         self.advantage = nn.Linear(choices.hidden, actions * atoms)
         self.value = nn.Linear(choices.hidden, atoms)
-        if choices.jumps:
+        self.self_prediction(channels)
+
+    def self_prediction(self, channels: int) -> None:
+        if self.choices.jumps:
             self.transition = nn.Sequential(
-                Same(channels + actions, channels, 3),
+                Same(channels + self.actions, channels, 3),
                 nn.ReLU(),
                 Same(channels, channels, 3),
                 nn.ReLU(),
             )
-            self.predictor = nn.Linear(choices.hidden, choices.hidden)
+            self.predictor = nn.Linear(self.choices.hidden, self.choices.hidden)
 
     def latent(self, x: Tensor) -> Tensor:
         return self.normal(self.encoder(x))
@@ -117,10 +131,13 @@ class Network(nn.Module):
         low, high = flat.min(1, keepdim=True).values, flat.max(1, keepdim=True).values
         return ((flat - low) / (high - low + 1e-5)).view_as(h)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        h = F.relu(self.projection(latent.flatten(1)))
+    def forward(self, latent: Tensor, noise: Tensor | None = None) -> Tensor:
+        h = F.relu(self.project(latent))
         advantage = self.advantage(h).view(len(h), self.actions, -1)
         return self.value(h)[:, None] + advantage - advantage.mean(1, keepdim=True)
+
+    def project(self, latent: Tensor) -> Tensor:
+        return self.projection(latent.flatten(1))
 
     def following(self, latent: Tensor, action: Tensor) -> Tensor:
         planes = torch.zeros(len(latent), self.actions, *latent.shape[-2:])
@@ -129,9 +146,8 @@ class Network(nn.Module):
 
 
 class PlainBBF:
-    def __init__(self, choices: Choices, shape: tuple[int, int, int], actions: int) -> None:
-        self.choices = choices
-        self.online = Network(choices, shape, actions)
+    def __init__(self, choices: Choices, online: Network) -> None:
+        self.choices, self.online = choices, online
         self.target = copy.deepcopy(self.online)
         kernels = [p for p in self.online.parameters() if p.ndim != 1]
         biases = [p for p in self.online.parameters() if p.ndim == 1]
@@ -162,13 +178,13 @@ class PlainBBF:
                 m[b, low + 1] += p[b, j] * (place - low)
         return m
 
-    def losses(self, batch: Sample) -> tuple[Tensor, Tensor]:
+    def losses(self, batch: Sample, noise: Noise = (None, None, None)) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(batch.reward))
         with torch.no_grad():
-            best = self.q(self.online(self.online.latent(batch.following))).argmax(-1)
-            outputs = self.target(self.target.latent(batch.following))[rows, best]
+            best = self.q(self.online(self.online.latent(batch.following), noise[1])).argmax(-1)
+            outputs = self.target(self.target.latent(batch.following), noise[2])[rows, best]
         latent = self.online.latent(batch.images[:, 0])
-        mine = self.online(latent)[rows, batch.action[:, 0]]
+        mine = self.online(latent, noise[0])[rows, batch.action[:, 0]]
         if self.choices.categorical:
             m = self.categorical_target(outputs.softmax(-1), batch.reward, batch.discount)
             td = -(m * mine.log_softmax(-1)).sum(-1)
@@ -178,19 +194,21 @@ class PlainBBF:
         ahead = torch.zeros_like(td)
         for k in range(self.choices.jumps):
             latent = self.online.following(latent, batch.action[:, k])
-            y = self.online.predictor(self.online.projection(latent.flatten(1)))
+            y = self.online.predictor(self.online.project(latent))
             with torch.no_grad():
                 seen = self.target.latent(batch.images[:, k + 1])
-                goal = self.target.projection(seen.flatten(1))
+                goal = self.target.project(seen)
             cosine = F.cosine_similarity(y, goal, dim=-1)
             ahead = ahead + batch.mask[:, k] * (2.0 - 2.0 * cosine) / self.choices.jumps
         return td, ahead
 
-    def update(self, batch: Sample) -> dict[str, float]:
-        td, ahead = self.losses(batch)
+    def update(self, batch: Sample, noise: Noise = (None, None, None)) -> dict[str, float]:
+        td, ahead = self.losses(batch, noise)
         loss = (batch.weight * (td + 5.0 * ahead)).mean()
         self.adam.zero_grad()
         loss.backward()
+        if self.choices.clip:
+            nn.utils.clip_grad_norm_(self.online.parameters(), self.choices.clip)
         self.adam.step()
         with torch.no_grad():
             pairs = zip(self.target.parameters(), self.online.parameters(), strict=True)

@@ -13,7 +13,16 @@ from primacy.agents.convolutions import Impala
 from primacy.agents.value_settings import SETTINGS, BBFConfig
 from primacy.plasticity.contract import Architecture
 from primacy.runs.randomness import Randomness
-from primacy.tests.support.plain_bbf import Choices, PlainBBF, Residual, Same, Sample
+from primacy.tests.support.plain_bbf import (
+    Choices,
+    Network,
+    Noise,
+    PlainBBF,
+    Residual,
+    Same,
+    Sample,
+)
+from primacy.tests.support.plain_rainbow import Rainbow
 
 SHAPE, ACTIONS, BATCH = (2, 12, 10), 3, 6
 VALID_SHAPE = (2, 36, 36)
@@ -103,6 +112,14 @@ def unshifted(noise: Tensor, one: BBF, size: int = BATCH) -> Tensor:
     return still
 
 
+def plain_noise(one: BBF, noise: Tensor, lane: int) -> Noise:
+    """That of noisy layers in each of an update's three passes."""
+    if not one.net.noises:
+        return None, None, None
+    first, second, third = noise[lane, -3 * one.net.noises :].chunk(3)
+    return first, second, third
+
+
 def plain_sample(one: BBF, batch: Frames | Sequence, lane: int) -> Sample:
     images = batch.observation[lane].float() / 255.0
     action = batch.action[lane]
@@ -114,7 +131,7 @@ def plain_sample(one: BBF, batch: Frames | Sequence, lane: int) -> Sample:
     return Sample(images, following, action, mask, *rest)
 
 
-def pairs(one: BBF, plain: PlainBBF) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
+def pairs(one: BBF, plain: PlainBBF) -> Iterator[tuple[str, nn.Module]]:
     """Paths of ours beside the plain modules."""
     net = plain.online
     modules = [m.conv for m in net.encoder.modules() if isinstance(m, Same)]
@@ -123,7 +140,11 @@ def pairs(one: BBF, plain: PlainBBF) -> Iterator[tuple[str, nn.Conv2d | nn.Linea
         assert any(isinstance(m, Residual) for m in net.encoder)
     paths = [node.conv.path for node in one.net.encoder.nodes()]
     yield from zip(paths, modules, strict=True)
-    yield "critic.projection", net.projection
+    streams = (
+        ("value_hidden", "advantage_hidden") if one.config.separate_streams else ("projection",)
+    )
+    for name in streams:
+        yield f"critic.{name}", net.get_submodule(name)
     yield "critic.value", net.value
     yield "critic.advantage", net.advantage
     if one.config.jumps:
@@ -152,8 +173,10 @@ def plain_twin(one: BBF, lane: int) -> PlainBBF:
         c.weight_decay,
         c.learning_rate,
         c.atoms,
+        c.gradient_clip,
     )
-    plain = PlainBBF(choices, shape_of(c), ACTIONS)
+    kind = Rainbow if c.noisy_sigma else Network
+    plain = PlainBBF(choices, kind(choices, shape_of(c), ACTIONS))
     with torch.no_grad():
         for path, module in pairs(one, plain):
             for role, parameter in module.named_parameters():
