@@ -210,7 +210,12 @@ class ValueNetwork:
         after = (*flat, *(conv_edge(last, conv) for conv in self.transition[:1]))
         published = encoder_layers(self.encoder, parameters, 2 + before, after)
         for i, conv in enumerate(self.transition):
-            edges = tuple(conv_edge(conv, x) for x in self.transition[i + 1 :]) or flat
+            if conv is not self.transition[-1]:
+                edges = (conv_edge(conv, self.transition[i + 1]),)
+            else:
+                # What it predicts is what it reads at the next jump.
+                again = self.transition[:1] if self.jumps > 1 else []
+                edges = (*flat, *(conv_edge(conv, first) for first in again))
             published.append(conv_layer(conv, parameters, 1 + before - i, edges, tapped=False))
         for i, stream in enumerate(self.streams):
             edges = tuple(self._stream_edges(i, stream))

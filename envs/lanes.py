@@ -66,15 +66,18 @@ class Lanes:
         envs: Sequence[gymnasium.Env],
         episode_seed: Callable[[int, int], int],
         life_ends: bool = False,
+        life_begins: bool = True,
     ) -> None:
         """`episode_seed(lane, episode number)` is the seed of an episode.
 
         `life_ends` makes a transition that costs a life (info["life_lost"]) a terminated one: the
-        game goes on, and so does its Episode, but nothing may be learned across it.
+        game goes on, and so does its Episode, but nothing may be learned across it. `life_begins`
+        makes what follows it the first observation of a life.
         """
         self.envs = list(envs)
         self._episode_seed = episode_seed
         self._life_ends = life_ends
+        self._life_begins = life_begins
         count = len(self.envs)
         observation, action = self.envs[0].observation_space, self.envs[0].action_space
         self.discrete = isinstance(action, Discrete)
@@ -205,7 +208,7 @@ class Lanes:
             raise self._placed(lane, fault) from fault
         reward = float(reward)
         self.successes[lane] = info.get("success")
-        self.began[lane] = info.get("life_lost", False)
+        self.began[lane] = self._life_begins and info.get("life_lost", False)
         self._arrive(lane, observation, reward)
         return reward, terminated, truncated
 
@@ -256,6 +259,7 @@ def run_episodes(
     policy: Callable[[np.ndarray, np.ndarray], np.ndarray],
     longest: int = 30_000,
     stack: FrameStack | None = None,
+    life_begins: bool = True,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One episode in each of N environments: returns float64 [N], lengths int64 [N] and successes.
 
@@ -265,10 +269,10 @@ def run_episodes(
     `policy` maps observations [N, O], or with a `stack` of frames uint8 [N, stack * C, H, W], to
     actions [N, A] or choices [N], and is told which episodes are not over, bool [N]; an environment
     whose episode is over keeps its last row and is not stepped, whatever its action. Episodes are
-    cut after `longest` env steps, for lqr has no time
-    limit (Atari's, 27,000, is the longest of those that have one).
+    cut after `longest` env steps, for lqr has no time limit (Atari's, 27,000, is the longest of
+    those that have one). `life_begins` as in Lanes.
     """
-    lanes = Lanes(envs, lambda lane, episode: seeds[lane])
+    lanes = Lanes(envs, lambda lane, episode: seeds[lane], life_begins=life_begins)
     lanes.start()
     going = np.ones(len(envs), dtype=bool)
     while going.any():

@@ -135,8 +135,8 @@ def select_networks(
 
 
 def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
-    """The layers a selector names: "all", "head:k" (depth below k), a group ("encoder"), or a glob
-    on paths ("critic.*"). A parameter that belongs to no layer is at no depth.
+    """The layers a selector names: "all", "head:k" (depth below k), or groups ("encoder") and globs
+    on paths ("critic.*") joined by "+". A parameter that belongs to no layer is at no depth.
 
     A network of a single scalar (the temperature) has no layers to choose from: every selector
     takes it whole.
@@ -146,7 +146,12 @@ def select_layers(network: PlasticNetwork, layers: str) -> list[Layer]:
     if layers.startswith("head:") and layers[5:].isdigit() and int(layers[5:]) > 0:
         depth = int(layers[5:])
         return [x for x in network.layers if x.depth < depth and x.kind != "free"]
-    chosen = [x for x in network.layers if x.group == layers or fnmatchcase(x.path, layers)]
+    names = layers.split("+")
+    chosen = [
+        layer
+        for layer in network.layers
+        if layer.group in names or any(fnmatchcase(layer.path, name) for name in names)
+    ]
     if not chosen:
         raise SelectionError(
             f"field layers: {layers!r} selects nothing in the network {network.name!r}",

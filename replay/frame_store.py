@@ -13,8 +13,8 @@ the first frame (the wrappers of DrQ and jaxrl for DeepMind Control)."""
 
 
 def spare_frames(capacity: int) -> int:
-    """Frames kept beside one per transition: enough where cut episodes have 64 steps or more."""
-    return max(capacity // 64, min(capacity, 1000))
+    """Frames kept beside one per transition: enough where cut episodes have 32 steps or more."""
+    return max(capacity // 32, min(capacity, 1000))
 
 
 def ring_frames(capacity: int, stack: int, spare: int | None = None) -> int:

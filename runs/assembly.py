@@ -23,7 +23,7 @@ from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
-from primacy.runs.spaces import Spaces
+from primacy.runs.spaces import Spaces, lives_count
 from primacy.runs.switch import switch_remedies
 
 
@@ -60,10 +60,9 @@ def make_lanes(config: RunConfig) -> Lanes:
     """S training environments; episode e of a seed is a function of (seed, e)."""
     own = [Randomness((seed,)) for seed in config.seeds]
     envs = [environment(config) for _ in config.seeds]
+    lives = lives_count(config.algorithm)
     return Lanes(
-        envs,
-        lambda lane, episode: own[lane].integers("environment", episode)[0],
-        getattr(config.algorithm, "life_ends", False),
+        envs, lambda lane, episode: own[lane].integers("environment", episode)[0], lives, lives
     )
 
 

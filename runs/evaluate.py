@@ -14,7 +14,7 @@ from primacy.runs.config import RunConfig
 from primacy.runs.environment import environment
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
-from primacy.runs.spaces import Spaces
+from primacy.runs.spaces import Spaces, lives_count
 from primacy.runs.tables import Table
 
 
@@ -77,7 +77,8 @@ class Evaluator:
             return whole.flatten(0, 1).numpy()
 
         eyes = self.spaces.eyes(len(self._envs), self._config.algorithm)
-        found = run_episodes(self._envs, seeds, policy, stack=eyes)
+        lives = lives_count(self._config.algorithm)
+        found = run_episodes(self._envs, seeds, policy, stack=eyes, life_begins=lives)
         shape = (len(self.seeds), self.episodes)
         return Scores(*(values.reshape(shape) for values in found))
 

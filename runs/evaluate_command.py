@@ -23,7 +23,7 @@ from primacy.runs.errors import UserError
 from primacy.runs.evaluate import Evaluator
 from primacy.runs.observations import View, as_is, view_of
 from primacy.runs.randomness import Randomness
-from primacy.runs.spaces import Spaces, spaces_of
+from primacy.runs.spaces import Spaces, lives_count, spaces_of
 
 # Far from the numbers of the evaluations during training, so that the episodes are fresh.
 FIRST_EVENT = 1 << 32
@@ -100,7 +100,8 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
             stacked = one.expand(len(config.seeds), *one.shape[1:]).to(config.device)
             action = explore(agent.act_greedily(view(stacked)).cpu(), chosen)[0, 0].numpy()
             observation, _, terminated, truncated, info = env.step(action)
-            began, done = info.get("life_lost", False), terminated or truncated
+            began = lives_count(config.algorithm) and info.get("life_lost", False)
+            done = terminated or truncated
     env.close()
 
 

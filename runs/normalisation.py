@@ -207,7 +207,9 @@ NORMALISERS: dict[str, Callable[[Sequence[str]], Normaliser]] = {
 
 
 def _is_dmc(name: str) -> bool:
-    return name in DMC or re.fullmatch(r"swimmerswimmer\d+", name) is not None
+    # With its variant a pixel task is scored as the task that it shows.
+    task = re.sub(r"pixels(84)?$", "", name)
+    return task in DMC or re.fullmatch(r"swimmerswimmer\d+", task) is not None
 
 
 SUITES: dict[str, tuple[Callable[[str], bool], str]] = {

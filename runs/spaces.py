@@ -93,6 +93,12 @@ def spaces_of(config: RunConfig) -> Spaces:
         env.close()
 
 
+def lives_count(algorithm: AgentConfig) -> bool:
+    """Whether a lost life ends what is learned from, and with it the agent's stack of frames, in
+    training and in evaluation."""
+    return getattr(algorithm, "life_ends", False)
+
+
 def _size(space: gymnasium.Space) -> int:
     if space.shape is None:
         raise TypeError(f"{space} has no shape")

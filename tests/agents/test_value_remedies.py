@@ -5,10 +5,12 @@ from functools import partial
 
 import pytest
 import torch
+from torch import Tensor
 
 from primacy.agents.bbf import BBF
 from primacy.agents.value_settings import SETTINGS, BBFConfig
 from primacy.plasticity.chain import Chain, options
+from primacy.plasticity.contract import Layer
 from primacy.plasticity.diagnostics import measure
 from primacy.plasticity.remedies import REMEDIES as KINDS
 from primacy.plasticity.remedies import parse
@@ -83,31 +85,36 @@ def test_the_tortoise_is_the_target():
         torch.testing.assert_close(one.target[name], expected, atol=1e-7, rtol=1e-6)
 
 
-def test_edges_are_where_a_unit_acts():
-    """Autograd's truth: only the rows of an edge, times the unit, change a consumer's input."""
-    one = agent("drq-eps", (0,))
-    layers = {layer.path: layer for layer in one.networks()["critic"].layers}
-    assert [layers[f"critic.conv{i}"].depth for i in range(3)] == [4, 3, 2]
-    (edge,) = layers["critic.conv2"].consumers
-    assert edge.consumer == "critic.projection"
-    unit = 3
-    with torch.no_grad():
-        one.critic["critic.conv2.weight"][..., unit] = 0.0
-        one.critic["critic.conv2.bias"][..., unit] = 0.0
+@every
+def test_edges_are_where_a_unit_acts(setting):
+    """With the rows of its edges zeroed a unit moves nothing, and without that it does."""
+    # Renormalised, every unit moves all others through the least and the greatest.
+    one = agent(setting, (0,), renormalised=False)
     images = torch.rand(1, 2, *shape_of(one.config))
-    before = one.net.outputs(one.critic, one.net.encode(one.critic, images))
-    with torch.no_grad():
-        one.critic["critic.projection.weight"][:, edge.unit_map[unit]] = 99.0
-        first = layers["critic.conv1"].consumers[0]
-        one.critic["critic.conv1.weight"][..., unit] = 0.0
-        one.critic["critic.conv2.weight"][:, first.unit_map[unit], :unit] = 99.0
-    after = one.net.outputs(one.critic, one.net.encode(one.critic, images))
-    with torch.no_grad():
-        one.critic["critic.conv2.weight"][:, first.unit_map[unit], :unit] = 0.0
-    again = one.net.outputs(one.critic, one.net.encode(one.critic, images))
-    torch.testing.assert_close(after, again)
-    assert edge.unit_map.shape == (5, one.net.encoder.output[1] * one.net.encoder.output[2])
-    assert before.shape == after.shape
+
+    def seen(parameters: dict[str, Tensor]) -> Tensor:
+        latent = one.net.encode(parameters, images)
+        found = [one.net.outputs(parameters, latent).flatten()]
+        for _ in range(one.config.jumps):
+            latent = one.net.step(parameters, latent, torch.zeros(1, 2, dtype=torch.int64))
+            found.append(one.net.predict(parameters, latent).flatten())
+        return torch.cat(found)
+
+    def moved(parameters: dict[str, Tensor], layer: Layer, unit: int) -> float:
+        other = {name: value.clone() for name, value in parameters.items()}
+        other[f"{layer.path}.weight"][..., unit] += 1.0
+        other[f"{layer.path}.bias"][..., unit] += 1.0
+        return float((seen(other) - seen(parameters)).abs().max())
+
+    hidden = [layer for layer in one.networks()["critic"].layers if layer.consumers]
+    assert len(hidden) >= 3
+    for layer in hidden:
+        for unit in (0, layer.units - 1):
+            without = {name: value.clone() for name, value in one.critic.items()}
+            for edge in layer.consumers:
+                without[f"{edge.consumer}.weight"][..., edge.unit_map[unit], :] = 0.0
+            assert moved(without, layer, unit) == 0.0, layer.path
+            assert moved(one.critic, layer, unit) > 1e-4, layer.path
 
 
 def test_diagnostics_see_convolutions():

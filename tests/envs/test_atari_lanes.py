@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from primacy.envs.atari import Atari
 from primacy.envs.atari_frames import FrameStack
 from primacy.envs.faults import ActionFault, NotRepeatable
 from primacy.envs.lanes import Lanes, Transitions, run_episodes
+from primacy.replay.frame_layout import FrameLayout
+from primacy.replay.frames import Drawn, FrameReplay, Returns
 from primacy.tests.support.envs_toys import Toy
 
 COUNT = 2
@@ -26,9 +29,11 @@ class Pool:
     def __init__(self) -> None:
         self.made: list[Lanes] = []
 
-    def __call__(self, task: str, life_ends: bool = True, limit: int = 108_000) -> Lanes:
+    def __call__(
+        self, task: str, life_ends: bool = True, limit: int = 108_000, life_begins: bool = True
+    ) -> Lanes:
         envs = [Atari(task, episode_frames=limit) for _ in range(COUNT)]
-        self.made.append(Lanes(envs, episode_seed, life_ends))
+        self.made.append(Lanes(envs, episode_seed, life_ends, life_begins))
         return self.made[-1]
 
 
@@ -165,6 +170,22 @@ def test_a_lost_life_ends_what_is_learned_from_but_not_the_game(lanes_of: Pool):
         np.testing.assert_array_equal(ending.observations, going_on.observations)
     assert lost >= 4
     assert games >= 1
+
+
+def test_where_lives_do_not_count_the_agent_sees_what_replay_shows(lanes_of: Pool):
+    lanes = lanes_of("atari-breakout", life_ends=False, life_begins=False)
+    replay = FrameReplay(FrameLayout((84, 84)), COUNT, 200, 4, "zero")
+    lanes.start()
+    stack, seen, lives = FrameStack(COUNT, (84, 84)), [], set()
+    for actions in choices(lanes, 150, 4):
+        lives |= {env.unwrapped._lives for env in lanes.envs}  # pyright: ignore
+        seen.append(stack.push(lanes.observations, lanes.began).copy())
+        got = lanes.step(actions)
+        replay.add(torch.from_numpy(replay.layout.pack(*got[:6])))
+    assert len(lives) > 2
+    ages = torch.arange(150)[None].expand(COUNT, -1)
+    shown = replay.at(Drawn(ages, torch.ones(COUNT, 150), 149), Returns(1)).observation
+    np.testing.assert_array_equal(shown.numpy(), np.stack(seen, 1))
 
 
 def test_evaluation_episodes_are_those_of_a_plain_loop():

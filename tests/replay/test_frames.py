@@ -298,7 +298,7 @@ def test_more_cut_episodes_than_spare_frames_are_refused_and_nothing_is_lost():
 def test_100k_atari_steps_fit_in_three_quarters_of_a_gigabyte_and_say_so():
     atari = FrameLayout((84, 84))
     assert frame_bytes(atari, 1, 100_000) < 0.75e9
-    assert describe_frames(atari, 5, 100_000) == "replay: 5 x 100,000 frames, 3.61 GB when full"
+    assert describe_frames(atari, 5, 100_000) == "replay: 5 x 100,000 frames, 3.67 GB when full"
     small = FrameReplay(GREY, 2, 30, stack=3)
     held = (small.store.frames[1:], small.store.stacks, small.steps.rows)
     assert frame_bytes(GREY, 2, 30, 3) == sum(part.nbytes for part in held)

@@ -51,6 +51,8 @@ def test_every_task_of_dm_control_is_known():
     [
         (["walker-run", "ball_in_cup-catch", "humanoid_CMU-run", "swimmer-swimmer9"], "dmc"),
         (["dm_control/cheetah-run-v0"], "dmc"),
+        (["cartpole-swingup-pixels", "swimmer-swimmer6-pixels84", "walker-run"], "dmc"),
+        (["walker-pixels"], "none"),
         (["Alien", "up_n_down"], "atari"),
         (["antmaze-large-play-v2"], "antmaze"),
         (["walker-run", "alien"], "none"),
