@@ -1,7 +1,8 @@
 """Checkpoints: what the journal lacks, written to a new name, synced, then published by one rename.
 
-A checkpoint is a safetensors file and a JSON file of the same name. The JSON is written last and
-holds the tensors' SHA-256, so a checkpoint is whole or does not count.
+A checkpoint is a JSON file, ENV_STEP.json, and the safetensors file that it names, which is called
+after its content: a checkpoint at the same env step as an older one never overwrites its tensors.
+The JSON is written last and holds the tensors' SHA-256, so a checkpoint is whole or does not count.
 """
 
 import hashlib
@@ -48,13 +49,12 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     name = f"{checkpoint.env_step:010d}"
     plain = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
     content = save(plain)
-    record = {
-        "env_step": checkpoint.env_step,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "numbers": checkpoint.numbers,
-    }
-    _write_synced(folder / f"{name}.safetensors", content)
-    _write_synced(folder / f"{name}.json", json.dumps(record).encode())
+    digest = hashlib.sha256(content).hexdigest()
+    tensors = f"{name}-{digest[:8]}.safetensors"
+    numbers = checkpoint.numbers
+    record = {"env_step": checkpoint.env_step, "tensors": tensors, "sha256": digest}
+    _write_synced(folder / tensors, content)
+    _write_synced(folder / f"{name}.json", json.dumps(record | {"numbers": numbers}).encode())
 
 
 def steps(folder: Path) -> list[int]:
@@ -63,16 +63,27 @@ def steps(folder: Path) -> list[int]:
 
 
 def read(folder: Path, env_step: int) -> Checkpoint:
-    """One checkpoint. Raises ValueError where it is damaged."""
-    name = f"{env_step:010d}"
+    """One checkpoint. Raises ValueError where it is damaged, OSError where it cannot be read."""
+    path = _record(folder, env_step)
     try:
-        record = json.loads((folder / f"{name}.json").read_text())
-        content = (folder / f"{name}.safetensors").read_bytes()
+        record = json.loads(path.read_text())
+        content = (folder / _tensors(record, path)).read_bytes()
         if hashlib.sha256(content).hexdigest() != record["sha256"]:
             raise ValueError("its tensors do not match their checksum")
         return Checkpoint(env_step, load(content), record["numbers"])
-    except (OSError, KeyError, json.JSONDecodeError, SafetensorError) as error:
+    except FileNotFoundError as error:
+        raise ValueError(f"{error.filename} is missing") from error
+    except (KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
         raise ValueError(str(error)) from error
+
+
+def _record(folder: Path, env_step: int) -> Path:
+    return folder / f"{env_step:010d}.json"
+
+
+def _tensors(record: dict[str, Any], path: Path) -> str:
+    # Older checkpoints do not name their tensors.
+    return record.get("tensors", path.with_suffix(".safetensors").name)
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -87,16 +98,30 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def prune(folder: Path, keep_every: int) -> None:
-    """Delete all but the newest two and those at multiples of `keep_every` env steps (0: none)."""
+    """Delete all but the newest two and those at multiples of `keep_every` env steps (0: none),
+    and tensors that no checkpoint names."""
+    # The JSON goes first: without it the tensors no longer count as a checkpoint.
     for env_step in steps(folder)[:-2]:
         if not (keep_every and env_step % keep_every == 0):
-            # The JSON goes first: without it the tensors no longer count as a checkpoint.
-            (folder / f"{env_step:010d}.json").unlink()
-            (folder / f"{env_step:010d}.safetensors").unlink(missing_ok=True)
+            _record(folder, env_step).unlink()
+    _sweep(folder)
 
 
 def drop_after(folder: Path, env_step: int) -> None:
     """Delete the checkpoints (damaged ones) that lie after the one a run goes on from."""
     for later in [step for step in steps(folder) if step > env_step]:
-        (folder / f"{later:010d}.json").unlink()
-        (folder / f"{later:010d}.safetensors").unlink(missing_ok=True)
+        _record(folder, later).unlink()
+    _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Tensors without a checkpoint are left where a process was killed between two writes."""
+    named = set[str]()
+    for path in (_record(folder, env_step) for env_step in steps(folder)):
+        try:
+            named.add(_tensors(json.loads(path.read_text()), path))
+        except (AttributeError, json.JSONDecodeError):
+            return  # Whose tensors are whose is not known.
+    for path in folder.glob("*.safetensors*"):
+        if path.name not in named:
+            path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from primacy.replay.journal import Journal
 from primacy.runs.assembly import Parts
 
 
@@ -62,3 +63,20 @@ def restore_lived(parts: Parts, tensors: Mapping[str, Tensor]) -> bool:
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def restep(
+    parts: Parts, journal: Journal, held: int, episodes: list[int], lengths: list[int]
+) -> None:
+    """Lanes as they were after the journal's first `held` transitions: the unfinished episode of
+    each, number and length given, is stepped again and compared."""
+    rows = journal.read(held - max(lengths), held)
+    views = parts.layout.views(torch.from_numpy(rows))
+    actions, observations = views.action.numpy(), views.observation.numpy()
+    total = len(rows)
+    parts.lanes.restore(
+        episodes,
+        [actions[total - n :, lane] for lane, n in enumerate(lengths)],
+        [observations[total - n :, lane] for lane, n in enumerate(lengths)],
+        views.next_observation[-1].numpy() if total else None,
+    )

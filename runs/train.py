@@ -24,7 +24,7 @@ from primacy.runs.learning import Learner
 from primacy.runs.observations import view_of
 from primacy.runs.progress import Progress
 from primacy.runs.signals import Interrupted
-from primacy.runs.state import learned, lived, restore_learned, restore_lived
+from primacy.runs.state import learned, lived, restep, restore_learned, restore_lived
 from primacy.runs.switch import switch_remedies, switch_text
 from primacy.runs.tables import Tables
 
@@ -32,6 +32,8 @@ from primacy.runs.tables import Tables
 # steps. BBF's has 640 MB: such ones take this share of the time at most.
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SHARE_OF_CHECKPOINTS = 0.05
+SECONDS_BETWEEN_SIGNS = 30.0
+"""Of life, in long phases of updates alone."""
 PARTS_OF_TIME = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")
 
 
@@ -62,6 +64,7 @@ class Training:
         self.spent: dict[str, float] = dict.fromkeys(PARTS_OF_TIME, 0.0)
         self.frozen = torch.zeros(len(config.seeds), dtype=torch.bool)
         self._save_at = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
+        self._show_at = time.monotonic() + SECONDS_BETWEEN_SIGNS
         self._started_at = time.monotonic()
 
     # The run
@@ -89,14 +92,7 @@ class Training:
             actions = self.acting.act(self.env_step, self._seen())
             transitions = self.parts.lanes.step(actions)
         with self._timed("replay"):
-            rows = self.parts.layout.pack(
-                transitions.observation,
-                transitions.action,
-                transitions.reward,
-                transitions.terminated,
-                transitions.truncated,
-                transitions.next_observation,
-            )
+            rows = self.parts.layout.pack(*transitions[:-1])
             self.parts.replay.add(rows)
             self.journal.append(rows)
         self.env_step += 1
@@ -140,10 +136,17 @@ class Training:
                 self.learner.learn(due, self._between_updates)
 
     def _learn_offline(self) -> None:
-        """All gradient steps before the first env step, then an evaluation and a checkpoint."""
-        count = self.config.offline_updates
-        with self._timed("update"):
-            self.learner.learn(count - self.learner.gradient_step, self._between_updates)
+        """All gradient steps before the first env step, with a row of means every `log_every` of
+        them, then an evaluation and a checkpoint."""
+        count, steps = self.config.offline_updates, self.config.algorithm.steps_per_update
+        every = -(-self.config.log_every // steps) * steps
+        while (done := self.learner.gradient_step) < count:
+            with self._timed("update"):
+                end = min(count, (done // every + 1) * every)
+                self.learner.learn(end - done, self._between_updates)
+            if end < count:
+                self._report()
+                self._between_updates()
         self._event("offline", f"{count} updates")
         if self.config.eval_every:
             self._evaluate()
@@ -175,6 +178,8 @@ class Training:
         # Priming and relearning cannot be saved half way: they are dropped and repeated from the
         # last checkpoint.
         config, step = self.config, self.env_step
+        if time.monotonic() > self._show_at:
+            self._show()
         relearning = not step and self.learner.gradient_step > config.offline_updates
         if relearning or (config.prime_updates and step == config.prime_transitions):
             self._stop_if_asked(saved=True)
@@ -251,8 +256,12 @@ class Training:
         spent = [self.spent[name] for name in PARTS_OF_TIME]
         self.tables.timing.add(self.env_step, self.learner.gradient_step, seconds, *spent)
         self.tables.flush()
+        self._show()
+
+    def _show(self) -> None:
         self.folder.write_status("running", self.counts())
         self.progress.show(self.env_step, self.learner.gradient_step)
+        self._show_at = time.monotonic() + SECONDS_BETWEEN_SIGNS
 
     def _freeze(self) -> None:
         dead = ~self.parts.agent.alive.cpu()
@@ -315,6 +324,7 @@ class Training:
                 "lengths": lanes.lengths.tolist(),
                 "frozen": self.frozen.tolist(),
                 "claimed": self.diagnostics.claimed,
+                "clock": {"seconds": time.monotonic() - self._started_at, "spent": self.spent},
                 "rows": self.tables.sync(),
             }
             tensors = learned(self.parts) | lived(self.parts)
@@ -331,6 +341,7 @@ class Training:
         for line in damaged:
             self.progress.say(f"{line}; going back to the one before")
         if found is None:
+            self._refuse_to_begin_again(damaged)
             self.tables.empty()
             self._refill()
             self.parts.lanes.start()
@@ -342,17 +353,32 @@ class Training:
         self._event("restart", "; ".join(damaged))
         self.progress.say(f"going on from env step {self.env_step}")
 
+    def _refuse_to_begin_again(self, damaged: list[str]) -> None:
+        """Raises UserError where a run without a good checkpoint has had one: to begin again would
+        delete all that it recorded."""
+        held = len(self.journal) - self.config.given_transitions
+        if damaged or held > self.config.checkpoint_every:
+            what = "; ".join(damaged) or f"{held} env steps are in the journal and no checkpoint is"
+            raise UserError(
+                f"{self.folder.path} cannot go on: {what}",
+                "restore its folder checkpoints, or begin again with another --out",
+            )
+
     def _restore(self, found: Checkpoint) -> None:
         numbers = found.numbers
         self.env_step = found.env_step
         self.learner.gradient_step = numbers["gradient_step"]
         self.frozen = torch.tensor(numbers["frozen"])
         self.diagnostics.claimed = numbers["claimed"]
+        if clock := numbers.get("clock"):
+            self._started_at -= clock["seconds"]
+            self.spent |= clock["spent"]
         self.tables.truncate(numbers["rows"])
         self._refill()
         restore_learned(self.parts, found.tensors)
         if not restore_lived(self.parts, found.tensors):
-            self._restore_lanes(numbers["episodes"], numbers["lengths"])
+            held = self.config.given_transitions + self.env_step
+            restep(self.parts, self.journal, held, numbers["episodes"], numbers["lengths"])
 
     def _refill(self) -> None:
         """Replay and journal as they were: what was given, then what each env step added."""
@@ -360,19 +386,6 @@ class Training:
         self.journal.truncate(held)
         refill(self.parts.replay, self.journal, held)
         self.parts.view = view_of(self.config, self.journal)
-
-    def _restore_lanes(self, episodes: list[int], lengths: list[int]) -> None:
-        held = self.config.given_transitions + self.env_step
-        rows = self.journal.read(held - max(lengths), held)
-        views = self.parts.layout.views(torch.from_numpy(rows))
-        actions, observations = views.action.numpy(), views.observation.numpy()
-        total = len(rows)
-        self.parts.lanes.restore(
-            episodes,
-            [actions[total - n :, lane] for lane, n in enumerate(lengths)],
-            [observations[total - n :, lane] for lane, n in enumerate(lengths)],
-            views.next_observation[-1].numpy() if total else None,
-        )
 
     def close(self) -> None:
         """Close every file and environment."""

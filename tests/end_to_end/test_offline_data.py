@@ -1,5 +1,6 @@
 """Runs that begin with a data file: what they are given, what is refused, and going on."""
 
+import csv
 import math
 from pathlib import Path
 
@@ -49,6 +50,15 @@ def test_a_fork_of_the_offline_run_ends_where_one_go_does(data: Path, whole: Pat
     plain = ("--env-steps", "30", "--quiet", "--out", tmp_path / "plain")
     assert run("fork", offline, "--at", "0", *plain) == 0
     assert digest(tmp_path / "plain") != digest(whole)
+
+
+def test_the_offline_phase_has_a_curve(whole: Path):
+    """Means of every --log-every gradient steps, 10 of 12 here, and of the rest."""
+    with (whole / "training.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["env_step"] == "0"]
+    assert {int(row["gradient_step"]) for row in rows} == {10, 12}
+    names = {row["metric"] for row in rows if row["gradient_step"] == "10"}
+    assert names == {row["metric"] for row in rows if row["gradient_step"] == "12"} != set()
 
 
 def test_the_switch_is_recorded_like_any_intervention(whole: Path):
