@@ -14,6 +14,7 @@ from primacy.plasticity.contract import Layer
 from primacy.plasticity.diagnostics import measure
 from primacy.plasticity.remedies import REMEDIES as KINDS
 from primacy.plasticity.remedies import parse
+from primacy.runs.atari100k import PUBLISHED_UPDATES, Every
 from primacy.tests.support.plasticity_subjects import ValueSubject, draws, run
 from primacy.tests.support.value_pairs import ACTIONS, agent, given, shape_of
 
@@ -67,6 +68,26 @@ def test_the_reset_of_bbf():
         "critic.transition0",
         "critic.stage0.block0.1",
     }
+
+
+def test_the_head_reset_of_plastic():
+    """Both layers of both streams, means and noise scales, drawn once for the network and its
+    target; convolutions keep every bit; the optimiser starts again whole (Lee et al. 2023)."""
+    one = agent("drq", SEEDS)
+    chain = Chain([parse(Every.of(PUBLISHED_UPDATES).head(3))], one.networks())
+    one.attach(chain)
+    for step in range(3):
+        one.update(*given(one, SEEDS, step))
+    before = {name: value.clone() for name, value in one.critic.items()}
+    (due,) = chain.due(None, 3, None, {"gradient_steps": 100})
+    chain.apply(due, torch.ones(2, dtype=torch.bool), draws(SEEDS))
+    new = {name for name, value in one.critic.items() if not torch.equal(value, before[name])}
+    layers = ("value_hidden", "advantage_hidden", "value", "advantage")
+    roles = ("weight", "bias", "weight_sigma", "bias_sigma")
+    assert new == {f"critic.{layer}.{role}" for layer in layers for role in roles}
+    assert all(torch.equal(one.critic[name], one.target[name]) for name in new)
+    assert not torch.equal(one.critic["critic.conv0.weight"], one.target["critic.conv0.weight"])
+    assert not any(part.any() for moments in one.moments.values() for part in moments)
 
 
 def test_the_tortoise_is_the_target():
