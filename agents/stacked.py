@@ -58,8 +58,10 @@ class StackedAgent:
         self.target: dict[str, Tensor] = {}
         self.alive = torch.ones(self.num_seeds, dtype=torch.bool, device=self.device)
         self.metrics = metrics
-        self._sums = torch.zeros(self.num_seeds, len(metrics), device=self.device)
-        self._updates = torch.zeros(self.num_seeds, 1, device=self.device)
+        # In float32 sums over a million updates between two calls of `pop_metrics` drift by 1%.
+        running = partial(torch.zeros, dtype=torch.float64, device=self.device)
+        self._sums = running(self.num_seeds, len(metrics))
+        self._updates = running(self.num_seeds, 1)
         self._gradient_clip = gradient_clip
         self._networks: dict[str, PlasticNetwork] = {}
         self._remedies: Remedies = Chain((), {})
@@ -172,7 +174,7 @@ class StackedAgent:
         """Means [S] over the updates since the last call, by name."""
         if not self._updates.any():
             return {}
-        means = (self._sums / self._updates).cpu().unbind(-1)
+        means = (self._sums / self._updates).float().cpu().unbind(-1)
         self._sums.zero_()
         self._updates.zero_()
         return dict(zip(self.metrics, means, strict=True))

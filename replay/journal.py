@@ -76,6 +76,11 @@ def _faults_of(path: Path) -> Iterator[None]:
     """Turns what the operating system reports into a fault."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise JournalFault(
+            f"{path}: {error.strerror}",
+            "put the journal back from a copy, or name a run that has one",
+        ) from error
     except OSError as error:
         raise JournalFault(
             f"{path}: {error.strerror}",

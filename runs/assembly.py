@@ -1,7 +1,7 @@
 """From a configuration to the parts of a run: environments, replay, agent, remedies."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.observations import View, as_is
 from primacy.runs.randomness import Randomness
-from primacy.runs.spaces import Spaces, lives_count
+from primacy.runs.spaces import Spaces, lives_count, spaces_of
 from primacy.runs.switch import switch_remedies
 
 
@@ -52,8 +52,15 @@ def set_up_torch(config: RunConfig) -> None:
     updates by 1.7."""
     torch.set_num_threads(config.threads)
     torch.set_flush_denormal(True)
+    _check_device(config)
+
+
+def _check_device(config: RunConfig) -> None:
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: no CUDA device is available", "use --device cpu")
+        raise UserError(
+            "--device cuda: no CUDA device is available",
+            "use --device cpu; training that was begun with cuda goes on where there is one",
+        )
 
 
 def make_lanes(config: RunConfig) -> Lanes:
@@ -95,6 +102,26 @@ def make_agent(config: RunConfig, randomness: Randomness, spaces: Spaces) -> tup
     return agent, chain
 
 
+def check(config: RunConfig) -> None:
+    """Raises what `assemble` would for a device, a task, a replay or remedies that cannot be.
+
+    Makes one environment, an empty replay and, for remedies, the networks of one seed.
+    """
+    _check_device(config)
+    spaces = spaces_of(config)
+    # What an offline data set gives is not known yet, which may be all there is.
+    spaces.replay(config, max(1, _capacity(config)))
+    torch.cuda.empty_cache()
+    if config.remedies or config.at_switch:
+        first = config.seeds[:1]
+        make_agent(replace(config, device="cpu", seeds=first), Randomness(first), spaces)
+
+
+def _capacity(config: RunConfig) -> int:
+    """Transitions per seed that replay has to hold."""
+    return min(config.replay_capacity, config.given_transitions + config.env_steps)
+
+
 Maker = Callable[[RunConfig, Randomness, Spaces], tuple[Agent, Chain]]
 """What makes an agent and its chain, as `make_agent` does."""
 
@@ -105,7 +132,7 @@ def assemble(config: RunConfig, say: Callable[[str], None], maker: Maker = make_
     randomness = Randomness(config.seeds)
     lanes = make_lanes(config)
     spaces = Spaces.of(lanes.envs[0], config.algorithm)
-    capacity = min(config.replay_capacity, config.given_transitions + config.env_steps)
+    capacity = _capacity(config)
     agent, chain = maker(config, randomness, spaces)
     initial = {
         network.name: {name: value.clone() for name, _, _, value in network.parameters()}

@@ -3,13 +3,15 @@
 from functools import partial
 from pathlib import Path
 
-from primacy.runs.assembly import Maker, make_agent
+from primacy.runs.assembly import Maker, check, make_agent
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
-from primacy.runs.errors import UserError
-from primacy.runs.folder import RunFolder
+from primacy.runs.errors import UserError, refusing
+from primacy.runs.folder import RunFolder, read_document
 from primacy.runs.offline_data import complete
 from primacy.runs.signals import Interrupted, Listener, listening
 from primacy.runs.train import Training
+
+MEND = "free some space or mend the permissions, then repeat the command: it goes on"
 
 
 def train(
@@ -27,18 +29,32 @@ def train(
 
     Returns:
         The exit code: 0, or 128 + the signal that stopped it.
+
+    Raises:
+        UserError, or another error with a hint: a mistake. Those in the command alone are found
+            before `out` is made.
     """
-    whole = complete(config, out, (lambda line: None) if quiet else print)
-    folder = RunFolder.open(out, to_dict(whole), SCHEMA)
-    try:
-        return _train(whole, folder, quiet, maker, listen)
-    except OSError as error:
+    with refusing(out, MEND, "written or read"):
+        if (out / "config.json").exists():
+            read_document(out / "config.json")  # A damaged one is named before it is compared.
+        else:
+            # Once the folder has a configuration it refuses the command that mends a mistake.
+            _check_new(config)
+        whole = complete(config, out, (lambda line: None) if quiet else print)
+        folder = RunFolder.open(out, to_dict(whole), SCHEMA)
+        try:
+            return _train(whole, folder, quiet, maker, listen)
+        finally:
+            folder.close()
+
+
+def _check_new(config: RunConfig) -> None:
+    if config.given_transitions and not config.offline_data:
         raise UserError(
-            f"{error.filename or out} cannot be written or read: {error.strerror or error}",
-            "free some space or mend the permissions, then repeat the command: it goes on",
-        ) from error
-    finally:
-        folder.close()
+            f"--given-transitions {config.given_transitions}: a new run has none",
+            "leave it out; `primacy transplant` gives a run those of another, and sets it",
+        )
+    check(config)
 
 
 def _train(
@@ -57,6 +73,11 @@ def _train(
         return 128 + stop.number
     except Exception as error:
         _note_failure(folder, training, error)
+        if isinstance(error, BrokenPipeError):
+            raise UserError(
+                f"{folder.path}: nobody reads the progress lines any more",
+                "repeat the command, with --quiet or into a file: it goes on",
+            ) from error
         raise
     finally:
         if training is not None:

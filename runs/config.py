@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from fractions import Fraction
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +17,12 @@ from primacy.envs import antmaze_tasks
 from primacy.plasticity import remedies as remedy_syntax
 from primacy.runs.agents import ALGORITHMS, TAKES, AgentConfig, check_agent, check_steps
 from primacy.runs.errors import UserError
+from primacy.runs.folder import read_document
 from primacy.runs.shares import online_share
 from primacy.runs.switch import check_switch
 
 SCHEMA = 1
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class RunConfig:
     diagnose_every: int = 10_000
     """Env steps between diagnostics of the networks (0: none)."""
     log_every: int = 1_000
-    """Env steps between rows of training.csv and progress lines."""
+    """Env steps between rows of training.csv and progress lines; gradient steps in the offline
+    phase."""
     checkpoint_every: int = 20_000
     """Env steps between checkpoints."""
     keep_checkpoints: str = ""
@@ -139,6 +143,7 @@ def near(name: str, names: list[str]) -> str:
 def _check(config: RunConfig) -> None:
     if config.agent not in ALGORITHMS:
         raise UserError(f"unknown agent {config.agent!r}", near(config.agent, list(ALGORITHMS)))
+    _check_numbers(config)
     try:
         ratio = Fraction(config.replay_ratio)
     except (ValueError, ZeroDivisionError):
@@ -165,7 +170,7 @@ def _check(config: RunConfig) -> None:
     for name in (*counts, "relearn_updates"):
         if getattr(config, name) < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "0 switches it off")
-    _check_backend(config)
+    _check_machine(config)
     _check_length(config)
     _check_offline(config)
     if not re.fullmatch(r"((every=)?[1-9][0-9]*)?", config.keep_checkpoints):
@@ -192,7 +197,21 @@ def _check(config: RunConfig) -> None:
             raise UserError(str(error), error.hint) from error
 
 
-def _check_backend(config: RunConfig) -> None:
+def _check_numbers(config: RunConfig) -> None:
+    values = asdict(config)
+    for name, value in (values | values.pop("algorithm")).items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not isfinite(number):
+                raise UserError(
+                    f"--{name.replace('_', '-')} {number} is not a finite number",
+                    "give a finite number, or leave the option out",
+                )
+
+
+def _check_machine(config: RunConfig) -> None:
+    """Where networks and the simulator run."""
+    if config.device not in DEVICES:
+        raise UserError(f"unknown device {config.device!r}", f"choose {' or '.join(DEVICES)}")
     if config.backend not in ("", *antmaze_tasks.BACKENDS):
         names = " or ".join(antmaze_tasks.BACKENDS)
         raise UserError(f"unknown backend {config.backend!r}", f"choose {names}")
@@ -287,7 +306,11 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
 
 
 def from_dict(values: dict[str, Any]) -> RunConfig:
-    """The inverse of `to_dict`. Raises UserError for a key that this version does not know."""
+    """The inverse of `to_dict`.
+
+    Raises UserError for a key that this version does not know, one that is missing and a value of
+    another kind.
+    """
     name = values.get("agent", "sac")
     if name not in ALGORITHMS:
         raise UserError(f"unknown agent {name!r}", near(str(name), list(ALGORITHMS)))
@@ -298,24 +321,27 @@ def from_dict(values: dict[str, Any]) -> RunConfig:
         if key not in known:
             raise UserError(f"config.json has an unknown field {key!r}", near(key, known))
     tupled: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    agent = algorithm(**{k: v for k, v in tupled.items() if k in agent_names})
-    return RunConfig(**{k: v for k, v in tupled.items() if k not in agent_names}, algorithm=agent)
+    run = {k: v for k, v in tupled.items() if k not in agent_names}
+    try:
+        agent = algorithm(**{k: v for k, v in tupled.items() if k in agent_names})
+        return RunConfig(**run, algorithm=agent)
+    except (TypeError, AttributeError) as error:
+        raise UserError(
+            f"config.json does not hold a configuration: {error}",
+            "restore the file from a copy, or start anew in another folder",
+        ) from error
 
 
 def read(folder: Path) -> RunConfig:
-    """The configuration in a run folder's config.json."""
+    """The configuration in a run folder's config.json. Raises UserError where it cannot be read."""
     path = folder / "config.json"
     try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
+        content = read_document(path)
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{folder} is not a run folder: it has no config.json",
             "give the folder that `primacy train --out` wrote",
         ) from None
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"{path} cannot be read: {error}", "restore the file or start the run anew"
-        ) from error
     if content.get("schema") != SCHEMA:
         raise UserError(
             f"{path} has schema {content.get('schema')}, this version reads {SCHEMA}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from primacy.envs.antmaze_tasks import TASKS
 from primacy.replay.offline_files import cache_folder
 from primacy.runs.arguments import parse
 from primacy.runs.data_recipe import Recipe
-from primacy.runs.errors import UserError
+from primacy.runs.errors import UserError, refusing
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def check(options: DataOptions) -> None:
     for name in ("noise", "wander_noise", "seed", "controller_seed", "clone_episodes"):
         if values[name] < 0:
             raise UserError(f"--{name.replace('_', '-')} must not be negative", "give 0 or more")
+        if not isfinite(values[name]):
+            raise UserError(f"--{name.replace('_', '-')} must be finite", "give 0 or more")
 
 
 def data(arguments: Sequence[str]) -> int:
@@ -72,7 +75,14 @@ def data(arguments: Sequence[str]) -> int:
         controller_folder,
         trained,
     )
-    from primacy.runs.data_file import describe, generate, is_there, read_header, request
+    from primacy.runs.data_file import (
+        describe,
+        generate,
+        is_there,
+        prepare,
+        read_header,
+        request,
+    )
 
     recipe = options.recipe
     cloning = Cloning(options.clone_steps, options.clone_episodes)
@@ -86,16 +96,13 @@ def data(arguments: Sequence[str]) -> int:
     if is_there(options.out, request(recipe, to_dict(config), cloning)):
         say(f"{options.out} is there already\n{describe(read_header(options.out))}")
         return 0
+    prepare(options.out)
     say(f"controller: {folder}")
     code = trained(folder, config, options.quiet)
     if code:
         return code
-    generate(
-        recipe,
-        controller(folder, config, demanded=not options.any_controller),
-        cloning,
-        options.out,
-        say,
-    )
+    walker = controller(folder, config, demanded=not options.any_controller)
+    with refusing(options.out, "free some space or give another --out; the controller is kept"):
+        generate(recipe, walker, cloning, options.out, say)
     say(str(options.out))
     return 0

@@ -17,7 +17,7 @@ from primacy.runs.data_cloning import Cloning, cloning_score
 from primacy.runs.data_controller import Controller
 from primacy.runs.data_recipe import Recipe
 from primacy.runs.data_rollout import Walk, walks
-from primacy.runs.errors import UserError, naming
+from primacy.runs.errors import UserError, naming, refusing, try_writing
 from primacy.runs.folder import write_json
 from primacy.runs.progress import duration
 
@@ -117,9 +117,24 @@ def generate(recipe: Recipe, controller: Controller, cloning: Cloning, out: Path
     say(describe(header))
 
 
+def prepare(out: Path) -> None:
+    """Make the folder of `out` and try to write there, which costs less than to fail in the end.
+
+    Raises UserError where it cannot be done.
+    """
+    hint = "check the permissions and the space, or give another --out"
+    with refusing(out.parent, hint):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    try_writing(_temporary(out), hint)
+
+
+def _temporary(out: Path) -> Path:
+    return out.with_name(out.name + ".part")
+
+
 def write(out: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """An NPZ under a new name, then published by a rename; the same bytes for the same content."""
-    temporary = out.with_name(out.name + ".part")
+    temporary = _temporary(out)
     content: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
     with naming(temporary):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import tyro
 
 from primacy.runs.arguments import parse
 from primacy.runs.digest import digest as digest_of
+from primacy.runs.errors import refusing
 
 
 def digest(arguments: Sequence[str]) -> int:
@@ -21,5 +22,7 @@ def digest(arguments: Sequence[str]) -> int:
         """
         return run
 
-    print(digest_of(parse(command, "primacy digest", arguments)))
+    run = parse(command, "primacy digest", arguments)
+    with refusing(run, "restore that file from a copy of the run", "read"):
+        print(digest_of(run))
     return 0

@@ -25,3 +25,25 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
+
+
+@contextmanager
+def refusing(path: Path, hint: str, deed: str = "written") -> Iterator[None]:
+    """What the operating system refuses becomes a UserError; it names the file, else `path`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # It is about the reader of our output, whom the CLI knows.
+    except OSError as error:
+        what = f"{error.filename or path} cannot be {deed}: {error.strerror or error}"
+        raise UserError(what, hint) from error
+
+
+def try_writing(path: Path, hint: str) -> None:
+    """Raises UserError where a file cannot be written, before the work that it is for; a file that
+    is there stays as it is, another leaves no trace."""
+    with refusing(path, hint):
+        new = not path.exists()
+        path.open("ab").close()
+        if new:
+            path.unlink()

@@ -19,7 +19,7 @@ from primacy.runs.arguments import parse
 from primacy.runs.assembly import make_agent, set_up_torch
 from primacy.runs.config import RunConfig, read
 from primacy.runs.environment import environment
-from primacy.runs.errors import UserError
+from primacy.runs.errors import UserError, refusing, try_writing
 from primacy.runs.evaluate import Evaluator
 from primacy.runs.observations import View, as_is, view_of
 from primacy.runs.randomness import Randomness
@@ -43,6 +43,20 @@ class EvaluateOptions:
     """Write one episode of the first seed to this mp4 file."""
     backend: str = ""
     """Simulator of an AntMaze task, as of `primacy train` (default: the run's own)."""
+    device: str = ""
+    """Where the networks live: cpu or cuda (default: where the run had them)."""
+
+
+def check(options: EvaluateOptions) -> None:
+    """Raises UserError for options that no run can be evaluated with."""
+    if options.episodes < 1:
+        raise UserError(f"--episodes {options.episodes} must be at least 1", "give more")
+    if options.video is None:
+        return
+    if options.video.suffix != ".mp4":
+        raise UserError(f"--video {options.video} does not end in .mp4", "name an .mp4 file")
+    _imageio()
+    try_writing(options.video, "give --video an .mp4 file in a folder that is there")
 
 
 def load_agent(folder: Path, config: RunConfig, at: int | None) -> tuple[Agent, int]:
@@ -74,14 +88,20 @@ def _view(folder: Path, config: RunConfig) -> View:
     return view_of(config, Journal.open(folder / "journal"))
 
 
-def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> None:
-    """One episode of the first seed as mp4 (needs the extra `video` and OpenGL)."""
+def _imageio() -> Any:
     try:
         import imageio.v2 as imageio
+        import imageio_ffmpeg  # noqa: F401
     except ModuleNotFoundError:
         raise UserError(
             "video needs the extra `video`", "run: pip install 'primacy[video]'"
         ) from None
+    return imageio
+
+
+def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> None:
+    """One episode of the first seed as mp4 (needs the extra `video` and OpenGL)."""
+    imageio = _imageio()
     env = environment(config)
     spaces = Spaces.of(env, config.algorithm)
     eyes = spaces.eyes(1, config.algorithm)
@@ -108,9 +128,12 @@ def record_video(config: RunConfig, agent: Agent, view: View, path: Path) -> Non
 def evaluate(arguments: Sequence[str]) -> int:
     """Print the returns of fresh episodes per seed, and how many succeeded where that is known."""
     options = parse(EvaluateOptions, "primacy evaluate", arguments)
+    check(options)
     config = read(options.run)
     if options.backend:
         config = replace(config, backend=options.backend)
+    if options.device:
+        config = replace(config, device=options.device)
     set_up_torch(config)
     agent, env_step = load_agent(options.run, config, options.at)
     evaluator = Evaluator(config, spaces_of(config), options.episodes)
@@ -129,6 +152,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         table.add_row(str(seed), *share, *(f"{value:.1f}" for value in figures))
     Console().print(table)
     if options.video is not None:
-        record_video(config, agent, view, options.video)
+        with refusing(options.video, "free some space, or give another --video"):
+            record_video(config, agent, view, options.video)
         print(options.video)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 from primacy.runs.arguments import parse
+from primacy.runs.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,20 @@ class ImportExperienceOptions:
     published ones: 1, 4 on Atari, those of the study for tasks in pixels)."""
 
 
+def _check_seeds(seeds: Sequence[int] | None) -> None:
+    if seeds is not None and (not seeds or len(set(seeds)) < len(seeds)):
+        raise UserError(
+            f"--seeds {' '.join(map(str, seeds))}: each seed once, and at least one",
+            "give different seeds, or leave --seeds out",
+        )
+
+
 def export(arguments: Sequence[str]) -> int:
     """Write the datasets and print where they are."""
     from primacy.runs.experience_export import export as write
 
     options = parse(ExportOptions, "primacy export", arguments)
+    _check_seeds(options.seeds)
     written = write(options.run, options.output, options.seeds, options.first, options.one)
     print("\n".join(map(str, written)))
     return 0
@@ -63,6 +73,7 @@ def import_experience(arguments: Sequence[str]) -> int:
     from primacy.runs import experience_import
 
     options = parse(ImportExperienceOptions, "primacy import-experience", arguments)
+    _check_seeds(options.seeds)
     count = experience_import.import_experience(
         options.datasets,
         options.out,

@@ -12,7 +12,7 @@ import numpy as np
 from primacy.envs.suites import SUITES
 from primacy.replay.journal import SEGMENT_STEPS, Journal
 from primacy.runs.config import SCHEMA, RunConfig, from_dict, to_dict
-from primacy.runs.errors import UserError
+from primacy.runs.errors import UserError, refusing
 from primacy.runs.folder import RunFolder
 from primacy.runs.fork import begin, publish
 from primacy.runs.minari_datasets import Dataset, find, load
@@ -68,11 +68,12 @@ def import_experience(
 
     Raises:
         UserError: no minari; datasets that are damaged, foreign or do not belong together; an `out`
-            that is not empty.
+            that is not an empty folder or cannot be written.
     """
     load()
-    if out.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty", "use another --out")
+    with refusing(out, "give another --out", "used"):
+        if out.exists() and any(out.iterdir()):
+            raise UserError(f"{out} is not empty", "use another --out")
     datasets = [Dataset(path) for path in find(paths)]
     lanes = _lanes(datasets, seeds)
     layout = _layout(datasets)
@@ -82,8 +83,9 @@ def import_experience(
     _check_sizes(config, datasets[0], layout)
     part = begin(out)
     try:
-        _fill(part, config, datasets, lanes, layout)
-        publish(part, out)
+        with refusing(out, "check the permissions and the space, or give another --out"):
+            _fill(part, config, datasets, lanes, layout)
+            publish(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return count
@@ -189,9 +191,8 @@ def _config(
             )
         seen = [names for names in FRAMES if task in SUITES[names][0]()]
         published = FRAMES[seen[0]](task) if seen else sac(task)
-        return replace(
-            published, seeds=seeds, action_repeat=action_repeat or published.action_repeat
-        )
+        repeat = published.action_repeat if action_repeat is None else action_repeat
+        return replace(published, seeds=seeds, action_repeat=repeat)
     for other in datasets[1:]:
         same = ("task", "action_repeat", "segment_steps")
         if differ := [name for name in same if other.about.get(name) != about[name]]:

@@ -15,9 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from primacy.runs.errors import UserError
+from primacy.runs.errors import UserError, naming, refusing
 
 PACKAGES = ("torch", "numpy", "gymnasium", "dm-control", "mujoco", "ale-py", "safetensors")
+PLACE = "check the permissions and the space, or give another --out"
 # What may differ between the first start of a run and a later one without changing a number of it.
 FREE_FIELDS = frozenset({"label"})
 
@@ -37,15 +38,51 @@ LATER_FIELDS = {
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace a JSON file as a whole: a reader sees the old one or the new one."""
+    """Replace a JSON file as a whole: a reader, also one after a power cut, sees the old one or the
+    new one."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    with naming(temporary), temporary.open("w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that `write_json` wrote."""
-    return json.loads(path.read_text())
+    """A JSON file that `write_json` wrote.
+
+    Raises FileNotFoundError or NotADirectoryError where there is none, UserError where it is
+    damaged.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "it is not a JSON object")
+    return content
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """A config.json, with the configuration under "config". Raises as `read_json` does."""
+    content = read_json(path)
+    if not isinstance(content.get("config"), dict):
+        raise _damaged(path, "it holds no configuration")
+    return content
+
+
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read: {what}",
+        "restore the file from a copy, or start anew in another folder",
+    )
 
 
 def describe_machine() -> dict[str, Any]:
@@ -71,13 +108,32 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """The commit of the package's sources, with + where they were edited since; empty outside a
-    checkout."""
+    checkout and where git cannot be run."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return ""
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return answer.stdout.strip()
+
+
+def check_config(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:
+    """Raises UserError unless the folder with this config.json holds a run of `config`."""
+    later = {name: value for name, value in LATER_FIELDS.items() if name in config}
+    old = later | stored["config"]
+    names = sorted((old.keys() | config.keys()) - FREE_FIELDS)
+    differ = [name for name in names if old.get(name) != config.get(name)]
+    if differ:
+        listing = "; ".join(
+            f"{name}: {old.get(name)} there, {config.get(name)} here" for name in differ
+        )
+        raise UserError(
+            f"{path} holds a run of another configuration ({listing})",
+            "use another --out, or repeat the command with the settings of the folder",
+        )
 
 
 @dataclass
@@ -100,19 +156,16 @@ class RunFolder:
 
         Raises UserError where it cannot be written, is in use, or belongs to another configuration.
         """
-        try:
+        with refusing(path, PLACE):
             path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path / ".lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(
-                f"{path} is in use by another process", "wait for it, stop it, or use another --out"
-            ) from None
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be written: {error.strerror or error}",
-                "check the permissions and the space, or give another --out",
-            ) from error
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise UserError(
+                    f"{path} is in use by another process",
+                    "wait for it, stop it, or use another --out",
+                ) from None
         folder = cls(path, lock)
         try:
             folder._adopt(config, schema, origin or {})
@@ -124,7 +177,7 @@ class RunFolder:
     def _adopt(self, config: dict[str, Any], schema: int, origin: dict[str, Any]) -> None:
         path = self.path / "config.json"
         if path.exists():
-            self._compare(read_json(path), config)
+            self._compare(read_document(path), config)
             return
         content = {
             "schema": schema,
@@ -135,27 +188,11 @@ class RunFolder:
             "machine": describe_machine(),
             **origin,
         }
-        try:
+        with refusing(path, PLACE):
             write_json(path, content)
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be written: {error.strerror or error}",
-                "check the permissions and the space, or give another --out",
-            ) from error
 
     def _compare(self, stored: dict[str, Any], config: dict[str, Any]) -> None:
-        later = {name: value for name, value in LATER_FIELDS.items() if name in config}
-        old = later | stored.get("config", {})
-        names = sorted((old.keys() | config.keys()) - FREE_FIELDS)
-        differ = [name for name in names if old.get(name) != config.get(name)]
-        if differ:
-            listing = "; ".join(
-                f"{name}: {old.get(name)} there, {config.get(name)} here" for name in differ
-            )
-            raise UserError(
-                f"{self.path} holds a run of another configuration ({listing})",
-                "use another --out, or repeat the command with the settings of the folder",
-            )
+        check_config(self.path, stored, config)
         was, now = stored.get("versions", {}), versions()
         moved = [name for name in PACKAGES if was.get(name) != now.get(name)]
         if moved:

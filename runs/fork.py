@@ -6,11 +6,13 @@ the fork are copied, so that the parent may be moved, deleted or go on.
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from primacy.plasticity.remedies import describe
@@ -19,10 +21,10 @@ from primacy.runs import checkpoint as checkpoints
 from primacy.runs.assembly import Parts, assemble, remedies
 from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
-from primacy.runs.errors import UserError
+from primacy.runs.errors import UserError, naming
 from primacy.runs.folder import RunFolder, read_json
 from primacy.runs.state import chosen, learned
-from primacy.runs.tables import COLUMNS, Tables
+from primacy.runs.tables import COLUMNS, Tables, demand
 
 FIXED = (
     "agent",
@@ -41,7 +43,8 @@ FIXED = (
 AT_SWITCH = ("at_switch", "relearn_updates")
 """What lies between the offline phase and the first env step: fixed in forks after it."""
 
-LOG = "log.txt"
+CONFIG, LOCK, LOG = "config.json", ".lock", "log.txt"
+MEND = "free some space or mend the permissions, then repeat the command"
 
 
 def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
@@ -58,36 +61,84 @@ def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
     found = kept(parent, at)
     lanes = _lanes(old, config, at)
     record = {"parent": str(parent.resolve()), "at": at, "seeds": list(config.seeds)}
-    if (out / "config.json").exists():
+    if (out / CONFIG).exists():
         check_same(out, "fork", record)
         return
+    data = {k: v for k, v in read_json(parent / CONFIG).items() if k == "offline_data"}
+    with filling(out, config, {"fork": record, **data}) as part:
+        _fill(part, parent, found, config, lanes)
+
+
+@contextmanager
+def filling(out: Path, config: RunConfig, origin: dict[str, Any]) -> Iterator[Path]:
+    """A new run folder to fill, which is published as `out` at the end; where that fails, nothing
+    is left of it."""
     part = begin(out)
-    data = {k: v for k, v in read_json(parent / "config.json").items() if k == "offline_data"}
-    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"fork": record, **data})
     try:
-        _fill(folder, parent, found, config, lanes)
+        folder = RunFolder.open(part, to_dict(config), SCHEMA, origin)
+        try:
+            yield part
+        finally:
+            folder.close()
+        publish(part, out)
     finally:
-        folder.close()
-    publish(part, out)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def begin(out: Path) -> Path:
-    """Where a folder is filled before it is published; what an interrupted attempt left goes."""
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    """Where a folder is filled before it is published; what an interrupted attempt left goes.
+
+    Raises:
+        UserError: an `out` that is not empty or is being made; another folder in the way.
+    """
+    _check_empty(out)
+    whole = out.resolve()  # Of `.` it is the name, too.
+    part = whole.with_name(whole.name + ".part")
+    if part.exists():
+        # An attempt begins with its lock, and is no run that has been trained.
+        if not (part / LOCK).exists() or (part / "status.json").exists():
+            raise UserError(f"{part} is in the way", "move it away, or use another --out")
+        try:
+            with FileLock(part / LOCK, timeout=0):
+                pass
+        except Timeout:
+            raise UserError(
+                f"{out} is being made by another process", "wait for it, or use another --out"
+            ) from None
+        shutil.rmtree(part)
     return part
 
 
 def publish(part: Path, out: Path) -> None:
     """Give a finished folder its name, in one step; the log of a sweep may lie there already."""
+    _check_empty(out)
+    if out.exists() and out.samefile(os.curdir):
+        _move_into(part, out)
+        return
+    whole = out.resolve()
     if out.exists():
-        others = [path for path in out.iterdir() if path.name != LOG]
-        if others:
-            raise UserError(f"{out} is not empty: it holds {others[0].name}", "use another --out")
         if (out / LOG).exists():
             os.replace(out / LOG, part / LOG)
-        out.rmdir()
-    os.replace(part, out)
+        whole.rmdir()
+    os.replace(part, whole)
+
+
+def _check_empty(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"{out} is a file", "use another --out")
+    others = sorted(path.name for path in out.iterdir() if path.name != LOG)
+    if others:
+        raise UserError(f"{out} is not empty: it holds {others[0]}", "use another --out")
+
+
+def _move_into(part: Path, out: Path) -> None:
+    # The folder that the user's shell stands in must stay the same one. What has no config.json
+    # is no run, so that moves last.
+    for path in sorted(part.iterdir(), key=lambda path: path.name == CONFIG):
+        os.replace(path, out / path.name)
+    part.rmdir()
 
 
 def kept(parent: Path, at: int) -> Checkpoint:
@@ -104,7 +155,7 @@ def kept(parent: Path, at: int) -> Checkpoint:
         return checkpoints.read(parent / "checkpoints", at)
     except ValueError as error:
         raise UserError(
-            f"checkpoint {at:,} of {parent} is damaged ({error})", "fork at another one"
+            f"checkpoint {at:,} of {parent} is damaged ({error})", "give another --at"
         ) from error
 
 
@@ -139,32 +190,32 @@ def check_same(out: Path, kind: str, record: dict[str, Any]) -> None:
 
     The parent may have been moved: its path is not compared.
     """
-    stored = read_json(out / "config.json").get(kind)
+    stored = read_json(out / CONFIG).get(kind)
     if stored is None or stored | {"parent": ""} != record | {"parent": ""}:
         raise UserError(f"{out} is not this {kind} but another run", "use another --out")
 
 
 def _fill(
-    folder: RunFolder, parent: Path, found: Checkpoint, config: RunConfig, lanes: Sequence[int]
+    part: Path, parent: Path, found: Checkpoint, config: RunConfig, lanes: Sequence[int]
 ) -> None:
     parts = assemble(config, lambda line: None)
+    parts.lanes.close()
     restore(parts, found, read(parent), lanes)
     journal = Journal.open(parent / "journal")
     held = config.given_transitions + found.env_step
-    copy_journal(journal, folder.path / "journal", lanes, config.seeds, held)
-    rows = copy_tables(parent, folder.path, found.numbers["rows"], config.seeds)
-    tables = Tables(folder.path)
+    copy_journal(journal, part / "journal", lanes, config.seeds, held)
+    rows = copy_tables(parent, part, found.numbers["rows"], config.seeds)
+    tables = Tables(part)
     gradient_step = found.numbers["gradient_step"]
     detail = f"{parent.name} at {found.env_step}"
     tables.events.add(-1, found.env_step, gradient_step, "fork", detail)
     rows["events"] = tables.events.sync()
     tables.close()
-    parts.lanes.close()
     numbers = found.numbers | {"rows": rows}
     for name in ("episodes", "lengths", "frozen"):
         numbers[name] = [found.numbers[name][lane] for lane in lanes]
     tensors = learned(parts) | chosen(found.tensors, lanes)
-    checkpoints.write(folder.path / "checkpoints", Checkpoint(found.env_step, tensors, numbers))
+    checkpoints.write(part / "checkpoints", Checkpoint(found.env_step, tensors, numbers))
 
 
 def copy_journal(
@@ -182,15 +233,22 @@ def copy_journal(
 def copy_tables(
     source: Path, target: Path, lengths: dict[str, int], seeds: Sequence[int]
 ) -> dict[str, int]:
-    """The rows of `seeds` among the first bytes of each CSV; returns the lengths in bytes."""
+    """The rows of `seeds` among the first bytes of each CSV; returns the lengths in bytes.
+
+    Raises UserError where bytes are gone.
+    """
     wanted = {str(seed).encode() for seed in (*seeds, -1)}
     found = {}
     for name, length in lengths.items():
-        header, *lines = (source / f"{name}.csv").read_bytes()[:length].splitlines(keepends=True)
+        path = source / f"{name}.csv"
+        whole = path.read_bytes() if path.exists() else b""
+        demand(path, len(whole), length)
+        header, *lines = whole[:length].splitlines(keepends=True)
         if COLUMNS[name].startswith("seed "):
             lines = [line for line in lines if line.partition(b",")[0] in wanted]
         content = b"".join([header, *lines])
-        (target / f"{name}.csv").write_bytes(content)
+        with naming(target / f"{name}.csv"):
+            (target / f"{name}.csv").write_bytes(content)
         found[name] = len(content)
     return found
 
@@ -220,16 +278,10 @@ def restore(parts: Parts, found: Checkpoint, old: RunConfig, lanes: Sequence[int
 
 
 def _take(name: str, value: Tensor, source: Tensor | None, lanes: Sequence[int]) -> None:
-    """Copy some lanes of a tensor; the seed axis is the one in which the two differ."""
-    if source is None or source.ndim != value.ndim:
+    """Copy some lanes of a tensor; all of agents and remedies have a leading seed axis."""
+    if source is None or source.shape[1:] != value.shape[1:]:
         raise _other_architecture(name)
-    axes = [a for a in range(value.ndim) if value.shape[a] != source.shape[a]]
-    chosen = source
-    if len(axes) == 1 and value.shape[axes[0]] == len(lanes) > 0:
-        chosen = source.index_select(axes[0], torch.tensor(lanes))
-    if chosen.shape != value.shape:
-        raise _other_architecture(name)
-    value.copy_(chosen)
+    value.copy_(source[list(lanes)])
 
 
 def _other_architecture(name: str) -> UserError:

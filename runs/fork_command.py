@@ -9,6 +9,8 @@ import tyro
 from primacy.runs.arguments import parse
 from primacy.runs.conduct import train as conduct
 from primacy.runs.config import read
+from primacy.runs.errors import refusing
+from primacy.runs.fork import MEND
 from primacy.runs.fork import fork as make_fork
 from primacy.runs.options import parse_train
 
@@ -37,5 +39,6 @@ def fork(arguments: Sequence[str]) -> int:
         for name in ("remedies", "at_switch")
     }
     config = replace(parsed.run, **kept)
-    make_fork(options.run, options.at, config, parsed.out)
+    with refusing(parsed.out, MEND, "written or read"):
+        make_fork(options.run, options.at, config, parsed.out)
     return conduct(config, parsed.out, parsed.quiet)

@@ -4,6 +4,7 @@ import time
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from primacy.runs.config import RunConfig
 
@@ -23,13 +24,13 @@ class Progress:
         self.name = name
         self.quiet = quiet
         self.last_return: float | None = None
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, markup=False, emoji=False)
         self._status: Status | None = None
         self._last: tuple[float, int, int] | None = None
 
     def say(self, line: str) -> None:
         """One line that stays."""
-        self._console.print(f"{self.name}: {line}", markup=False, soft_wrap=True)
+        self._console.print(f"{self.name}: {line}", soft_wrap=True)
 
     def note(self, line: str) -> None:
         """One line that stays, unless the user wants quiet."""
@@ -60,7 +61,8 @@ class Progress:
         if self._status is None:
             self._status = self._console.status("")
             self._status.start()
-        self._status.update(f"{self.name}: {line}")
+        # A string would be read as markup, and the name of a folder may hold brackets.
+        self._status.update(Text(f"{self.name}: {line}"))
 
     def close(self) -> None:
         """Leave the terminal as it was."""

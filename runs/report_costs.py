@@ -1,12 +1,15 @@
 """What each run cost, from its timing.csv."""
 
+import json
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from primacy.runs.report_study import Experiment
+from primacy.runs.results import read_table
 
 PARTS = ("environment", "replay", "update", "evaluation", "diagnostics", "checkpoint")
 COST_COLUMNS = [
@@ -18,8 +21,8 @@ COST_COLUMNS = [
 def costs(experiment: Experiment) -> Iterable[dict[str, Any]]:
     """A row per run with a timing.csv: wall seconds, in all and by part of the loop.
 
-    A gradient step updates every seed of its run. A run that was continued starts its clock anew,
-    so the clock's value before each fall is added.
+    A gradient step updates every seed of its run. The clock of a run that was continued goes on;
+    where an earlier version started it anew, its last value of each session is added.
     """
     for condition in experiment.conditions:
         for task, runs in condition.runs.items():
@@ -60,7 +63,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 def _spent(path: Path) -> dict[str, float]:
     """Column -> total; empty where nothing is known."""
     columns = _read(path)
-    return {n: _total(v) if n in CLOCK else float(v.max()) for n, v in columns.items()}
+    if not columns:
+        return {}
+    before = _anew(path.parent, columns)
+    return {
+        name: float(values[:-1][before].sum() + values[-1]) if name in CLOCK else float(max(values))
+        for name, values in columns.items()
+    }
 
 
 def clock(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -69,8 +78,39 @@ def clock(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not columns:
         return np.array([]), np.array([])
     seconds = columns["seconds"]
-    before = np.append(0.0, np.where(np.diff(seconds) < 0, seconds[:-1], 0.0))
-    return columns["env_step"], seconds + np.cumsum(before)
+    before = np.where(_anew(path.parent, columns), seconds[:-1], 0.0)
+    return columns["env_step"], seconds + np.cumsum(np.append(0.0, before))
+
+
+def _anew(run: Path, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """bool [K - 1]: whether the clock started anew between a row and the next.
+
+    Falling shows it. A session that was longer than the one before shows in the events alone: it
+    went on from a checkpoint at or after the one row and before the other.
+    """
+    fell = (np.diff([columns[name] for name in CLOCK]) < 0).any(axis=0)
+    steps = list(zip(columns["env_step"], columns["gradient_step"], strict=True))
+    restarts = _restarts(run)
+    between = [any(a <= at < b for at in restarts) for a, b in pairwise(steps)]
+    return fell | np.array(between, dtype=bool)
+
+
+def _restarts(run: Path) -> list[tuple[float, float]]:
+    """(env step, gradient step) of each checkpoint that a run went on from with a clock started
+    anew: none where checkpoints hold the clock, as they have since it goes on."""
+    saved = [path for path in (run / "checkpoints").glob("*.json") if path.stem.isdigit()]
+    if not saved or _holds_clock(max(saved)):
+        return []
+    events = read_table(run / "events.csv", ("env_step", "gradient_step", "event"))
+    found = events[events["event"] == "restart"]
+    return list(zip(found["env_step"], found["gradient_step"], strict=True))
+
+
+def _holds_clock(checkpoint: Path) -> bool:
+    try:
+        return "clock" in json.loads(checkpoint.read_text())["numbers"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return True  # Damaged: nothing says that the clock starts anew.
 
 
 def _numbers(line: str) -> list[float]:
@@ -78,8 +118,3 @@ def _numbers(line: str) -> list[float]:
         return [float(entry) for entry in line.split(",")]
     except ValueError:
         return []
-
-
-def _total(clock: np.ndarray) -> float:
-    restarts = np.flatnonzero(np.diff(clock) < 0)
-    return float(clock[restarts].sum() + clock[-1]) if len(clock) else 0.0

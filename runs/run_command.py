@@ -1,6 +1,5 @@
 """`primacy run STUDY`: a published study as named conditions, one command each."""
 
-import os
 import shlex
 import time
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.learning import Learner
 from primacy.runs.progress import duration
-from primacy.runs.sweep import Cell, run_all
+from primacy.runs.sweep import Cell, at_once, check_folders, run_all
 
 STUDIES = {"dmc-quadruped": dmc_quadruped, "antmaze": antmaze, "atari100k": atari100k}
 
@@ -72,16 +71,18 @@ def run(arguments: Sequence[str]) -> int:
     options = parse(StudyOptions, "primacy run", arguments)
     if options.study not in STUDIES:
         raise UserError(f"unknown study {options.study!r}", near(options.study, list(STUDIES)))
+    jobs = at_once(options.jobs)
     study = STUDIES[options.study]
     scale = study.SCALES[options.scale]
     if options.seeds:
         scale = replace(scale, seeds=options.seeds)
     tasks = options.tasks or getattr(scale, "tasks", study.TASKS)
     cells = _chosen([c for task in tasks for c in _conditions(task, scale, options)], options)
+    if not options.dry_run:
+        check_folders(cells, options.out)
     for cell in cells:
         print(shlex.join(["primacy", *cell.arguments]))
     print(study.intervals(scale))
-    jobs = options.jobs or os.cpu_count() or 1
     print(cost(cells, jobs), flush=True)
     if options.dry_run:
         return 0
@@ -113,15 +114,17 @@ def _chosen(cells: Sequence[Cell], options: StudyOptions) -> list[Cell]:
     for cell in reversed(cells):
         needed |= {cell.after} if cell.name in needed else set()
     return [
-        replace(cell, arguments=_placed(cell, options.out))
+        _placed(cell, options.out)
         for cell in cells
         if not options.conditions or cell.name in needed
     ]
 
 
-def _placed(cell: Cell, out: Path) -> tuple[str, ...]:
+def _placed(cell: Cell, out: Path) -> Cell:
     place = ("--out", f"{out / cell.name}{cell.file}", "--quiet")
-    return (*(text.replace("{out}", str(out)) for text in cell.arguments), *place)
+    arguments = (*(text.replace("{out}", str(out)) for text in cell.arguments), *place)
+    data = cell.config.offline_data.replace("{out}", str(out))
+    return replace(cell, arguments=arguments, config=replace(cell.config, offline_data=data))
 
 
 def cost(cells: Sequence[Cell], jobs: int) -> str:
@@ -190,7 +193,9 @@ def speed(config: RunConfig, test: float) -> tuple[float, float, int]:
 
 def _update_seconds(config: RunConfig, test: float) -> float:
     """Of one gradient step with its batch, on random transitions."""
-    parts = assemble(replace(config, replay_capacity=TRIED, **PLAIN), lambda line: None)
+    # An offline phase has no env step, and replay has no room without one.
+    tried = replace(config, env_steps=max(TRIED, config.env_steps), **PLAIN)
+    parts = assemble(replace(tried, replay_capacity=TRIED), lambda line: None)
     parts.lanes.close()
     lanes, spaces = len(config.seeds), parts.spaces
     numbers = np.random.default_rng(0)

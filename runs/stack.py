@@ -15,11 +15,11 @@ from primacy.runs.compilation import compile_update
 from primacy.runs.conduct import train
 from primacy.runs.config import RunConfig, to_dict
 from primacy.runs.errors import UserError
+from primacy.runs.existing import finished
 from primacy.runs.folder import FREE_FIELDS
 from primacy.runs.randomness import Randomness
-from primacy.runs.signals import Listener, listening
+from primacy.runs.signals import listening
 from primacy.runs.spaces import Spaces, spaces_of
-from primacy.runs.status import read_status
 
 ARMS_DIFFER = FREE_FIELDS | {"remedies", "seeds"}
 """In what runs of one stack may differ."""
@@ -35,34 +35,36 @@ def shared(config: RunConfig) -> str:
 def train_together(runs: Sequence[Run], quiet: bool) -> int:
     """Train, or go on with, runs that are not finished; the greatest of their exit codes.
 
+    Finished ones have their lanes in the stack as before, without batches: sums over other places,
+    or in a smaller stack, would be rounded otherwise.
+
     Raises:
-        UserError: runs that do not fit into one stack, or the first mistake of one of them.
+        UserError: runs that do not fit into one stack, a finished run of another configuration, or
+            the first mistake of one of them.
     """
-    left = [run for run in runs if read_status(run[1]).get("state") != "finished"]
+    # All are looked at before any begins: each may be of another configuration.
+    over = [finished(out, config) for config, out in runs]
+    left = [index for index, done in enumerate(over) if not done]
     if not left:
         return 0
-    joint, parts = _joint([config for config, _ in left])
-    compile_update(left[0][0], joint.whole, print)
-    codes, faults = [0] * len(left), list[BaseException]()
-    tells: list[Callable[[int], None]] = []
+    joint, parts = _joint([config for config, _ in runs])
+    compile_update(runs[0][0], joint.whole, print)
+    for index in set(range(len(runs))) - set(left):
+        joint.leave(index)
+    codes, faults = [0] * len(runs), list[BaseException]()
+    signals = Relay()
 
     def live(index: int) -> None:
-        config, out = left[index]
+        config, out = runs[index]
         try:
-            maker, listen = _maker(*parts[index]), _overhearing(tells)
-            codes[index] = train(config, out, quiet, maker, listen)
+            codes[index] = train(config, out, quiet, _maker(*parts[index]), signals.listen)
         except BaseException as error:
             faults.append(error)
         finally:
             joint.leave(index)
 
-    threads = [Thread(target=live, args=(index,)) for index in range(len(left))]
-
-    def tell_all(number: int) -> None:
-        for tell in tells:
-            tell(number)
-
-    with listening(tell_all):
+    threads = [Thread(target=live, args=(index,)) for index in left]
+    with listening(signals.tell):
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -105,10 +107,25 @@ def _maker(agent: Agent, chain: Chain) -> Maker:
     return maker
 
 
-def _overhearing(tells: list[Callable[[int], None]]) -> Listener:
-    @contextmanager
-    def listen(tell: Callable[[int], None]) -> Iterator[None]:
-        tells.append(tell)
-        yield
+class Relay:
+    """Tells the loops of several threads of the process's signals, also of those that came before a
+    loop listened."""
 
-    return listen
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._tells: list[Callable[[int], None]] = []
+
+    def tell(self, number: int) -> None:
+        """What `listening` calls, in the main thread."""
+        # Before the loops are told: one that joins meanwhile finds it here.
+        self._number = number
+        for tell in self._tells:
+            tell(number)
+
+    @contextmanager
+    def listen(self, tell: Callable[[int], None]) -> Iterator[None]:
+        """A thread's `Listener`."""
+        self._tells.append(tell)
+        if self._number is not None:
+            tell(self._number)
+        yield

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -28,10 +29,16 @@ def stack(arguments: Sequence[str]) -> int:
     path = parse(command, "primacy stack", arguments)
     try:
         asked = json.loads(path.read_text())
-        parsed = [parse_train(options, "primacy stack") for options in asked]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is no list of runs: {error}", HINT) from error
-    if not parsed:
+    if not isinstance(asked, list) or not all(map(_options, asked)):
+        raise UserError(f"{path} is no list of lists of options", HINT)
+    if not asked:
         raise UserError(f"{path} names no run", HINT)
+    parsed = [parse_train(options, "primacy stack") for options in asked]
     quiet = all(options.quiet for options in parsed)
     return train_together([(options.run, options.out) for options in parsed], quiet)
+
+
+def _options(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(text, str) for text in given)

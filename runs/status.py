@@ -27,11 +27,12 @@ def read_status(run: Path) -> dict:
     """The content of status.json; state "not started" without one, "unreadable" where it is
     damaged."""
     try:
-        return json.loads((run / "status.json").read_text())
+        found = json.loads((run / "status.json").read_text())
     except FileNotFoundError:
         return {"state": "not started"}
-    except (OSError, json.JSONDecodeError):
-        return {"state": "unreadable"}
+    except (OSError, ValueError):
+        found = None
+    return found if isinstance(found, dict) and "state" in found else {"state": "unreadable"}
 
 
 def _row(folder: Path, run: Path) -> list[str]:
@@ -61,5 +62,6 @@ def status(arguments: Sequence[str]) -> int:
     table = Table("run", "state", "env steps", "gradient steps", "heartbeat", "error")
     for run in find_runs(folder):
         table.add_row(*_row(folder, run))
-    Console().print(table)
+    # Names of folders are no markup, whatever they hold: lr[low], x[/red], :x:.
+    Console(markup=False, emoji=False).print(table)
     return 0

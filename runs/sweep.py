@@ -1,6 +1,7 @@
 """`primacy sweep`: the cartesian product of options, one run each, side by side on this machine's
 cores."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -9,20 +10,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from primacy.runs.arguments import parse
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig, read
-from primacy.runs.errors import UserError
+from primacy.runs.errors import UserError, refusing
+from primacy.runs.existing import check_run, finished
+from primacy.runs.folder import PLACE
 from primacy.runs.options import parse_train
 from primacy.runs.progress import duration
 from primacy.runs.status import read_status
 
 POLL_SECONDS = 0.5
 REPORT_SECONDS = 30.0
+LONGEST_NAME = 200
+"""Bytes of a folder's name; file systems take 255, and commands add endings."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,16 @@ class Cell:
     config: RunConfig
     after: str = ""
     """The cell that must be finished first."""
-    together: tuple[str, ...] = ()
-    """Names of the runs, where one process trains several."""
+    together: tuple["Cell", ...] = ()
+    """The runs, where one process trains several."""
     file: str = ""
     """Ending of the file that it makes, where it makes no run folder; such a command is always
     given, for it alone knows whether the file that is there is the right one."""
+
+    @property
+    def runs(self) -> tuple["Cell", ...]:
+        """The cells with a run folder each: those that it trains together, or itself."""
+        return () if self.file else self.together or (self,)
 
 
 def parse_axis(text: str) -> tuple[str, list[list[str]]]:
@@ -75,11 +85,14 @@ def parse_axis(text: str) -> tuple[str, list[list[str]]]:
 
 
 def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
-    """Every combination as a checked configuration; raises UserError for the first that is
-    wrong."""
+    """Every combination as a checked configuration.
+
+    Raises:
+        UserError: the first that is wrong, or two that would share a folder.
+    """
     axes = [parse_axis(text) for text in options.grid]
     default = read(options.fork_of) if options.fork_of else None
-    found = []
+    found: dict[str, Cell] = {}
     grid = list(itertools.product(*(choices for _, choices in axes)))
     for (names, command), combination in itertools.product(_beginnings(options), grid):
         arguments = list(common)
@@ -89,11 +102,34 @@ def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
             given = values or (["none"] if options.fork_of else [])
             arguments += [f"--{axis}", *given] if given else []
             pieces.append(f"{axis}={'+'.join(values) or 'none'}")
-        name = "__".join(pieces).replace("/", "-").replace(":", "-").replace(" ", "+") or "run"
-        arguments += ["--out", str(options.out / name[:200])]
-        parsed = parse_train(arguments, "primacy sweep", default)
-        found.append(Cell(name[:200], (*command, *arguments), parsed.run))
-    return found
+        name = _folder_name("__".join(pieces) or "run")
+        if name in found:
+            raise UserError(
+                f"two runs of the grid would share the folder {name}",
+                "give each value and step once; values that differ in / : - alone need two sweeps",
+            )
+        arguments += ["--out", str(options.out / name)]
+        config = parse_train(arguments, "primacy sweep", default).run
+        found[name] = Cell(name, (*command, *arguments), _forked(config) if default else config)
+    return list(found.values())
+
+
+def _folder_name(text: str) -> str:
+    """A text without what folders cannot be called; what is cut off lives on in a hash."""
+    name = text.replace("/", "-").replace(":", "-").replace(" ", "+")
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    end = "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    return name.encode()[: LONGEST_NAME - len(end)].decode(errors="ignore") + end
+
+
+def _forked(config: RunConfig) -> RunConfig:
+    """As `primacy fork` writes it: "none" takes the parent's remedies away and is none itself."""
+    kept = {
+        name: tuple(text for text in getattr(config, name) if text != "none")
+        for name in ("remedies", "at_switch")
+    }
+    return replace(config, **kept)
 
 
 def _beginnings(options: SweepOptions) -> list[tuple[list[str], list[str]]]:
@@ -117,18 +153,37 @@ class _Job:
 
 
 def _start(cell: Cell, folder: Path) -> _Job:
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusing(folder, PLACE):
+        folder.mkdir(parents=True, exist_ok=True)
+        log = (folder / "log.txt").open("ab")
     command = [sys.executable, "-m", "primacy.runs", *cell.arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with (folder / "log.txt").open("ab") as log:
+    with log:
         return _Job(cell, subprocess.Popen(command, stdout=log, stderr=log, env=environment))
 
 
+def check_folders(found: Sequence[Cell], out: Path) -> None:
+    """Raises UserError where a file is in the place of a folder, or where a run of another
+    configuration is in that of a cell's."""
+    for cell in found:
+        folder = out / cell.name
+        there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), out)
+        if not there.is_dir():
+            raise UserError(f"{there} is not a folder", "move it away, or give another --out")
+        for run in cell.runs:
+            check_run(out / run.name, run.config)
+
+
 def _finished(cell: Cell, out: Path) -> bool:
-    if cell.file:
-        return False
-    names = cell.together or (cell.name,)
-    return all(read_status(out / name).get("state") == "finished" for name in names)
+    # All are looked at, the first unfinished one or not: each may be of another configuration.
+    return bool(cell.runs) and all([finished(out / run.name, run.config) for run in cell.runs])
+
+
+def at_once(jobs: int) -> int:
+    """How many runs go side by side; raises UserError for a negative number."""
+    if jobs < 0:
+        raise UserError(f"--jobs {jobs} is negative", "give 0 for one run per core, or a number")
+    return jobs or os.cpu_count() or 1
 
 
 def stacked(found: Sequence[Cell], out: Path) -> list[Cell]:
@@ -144,19 +199,23 @@ def stacked(found: Sequence[Cell], out: Path) -> list[Cell]:
     groups: dict[str, list[Cell]] = {}
     for cell in found:
         groups.setdefault(shared(cell.config), []).append(cell)
-    out.mkdir(parents=True, exist_ok=True)
     made = []
     for number, group in enumerate(groups.values()):
         path = out / f"stack-{number}.json"
-        path.write_text(json.dumps([list(cell.arguments[1:]) for cell in group], indent=1))
-        names = tuple(cell.name for cell in group)
-        made.append(Cell(path.stem, ("stack", str(path)), group[0].config, together=names))
+        with refusing(path, PLACE):
+            out.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps([list(cell.arguments[1:]) for cell in group], indent=1))
+        made.append(Cell(path.stem, ("stack", str(path)), group[0].config, together=tuple(group)))
     return made
 
 
 def run_cells(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:
     """Run what is not finished, at most `jobs` at once, the longest first; returns the names of
-    those that failed."""
+    those that failed.
+
+    Raises:
+        UserError: before any starts, a finished run of another configuration.
+    """
     waiting = [cell for cell in found if not _finished(cell, out)]
     waiting.sort(key=lambda cell: -planned_updates(cell.config))
     print(f"{len(found)} runs, {len(found) - len(waiting)} already finished, {jobs} at once")
@@ -213,7 +272,8 @@ def _ended(job: _Job, out: Path) -> list[str]:
 
 
 def _show(cell: Cell, out: Path) -> None:
-    state = read_status(out / (cell.together or (cell.name,))[0])
+    states = [read_status(out / run.name) for run in cell.runs]
+    state = min(states, key=lambda state: state.get("env_step", 0), default={})
     done, total = state.get("env_step", 0), state.get("env_steps", cell.config.env_steps)
     print(f"running   {cell.name}: step {done:,} of {total:,}", flush=True)
 
@@ -223,10 +283,12 @@ def sweep(arguments: Sequence[str]) -> int:
     options, common = parse(
         SweepOptions, "primacy sweep", _gather_grid(arguments), return_unknown_args=True
     )
+    jobs = at_once(options.jobs)
     found = cells(options, common)
+    check_folders(found, options.out)
     if options.lanes == "remedies":
         found = stacked(found, options.out)
-    return 1 if run_all(found, options.out, options.jobs or os.cpu_count() or 1) else 0
+    return 1 if run_all(found, options.out, jobs) else 0
 
 
 def run_all(found: Sequence[Cell], out: Path, jobs: int) -> list[str]:

@@ -6,7 +6,7 @@ import io
 import os
 from pathlib import Path
 
-from primacy.runs.errors import naming
+from primacy.runs.errors import UserError, naming
 
 COLUMNS = {
     "evaluations": "seed env_step gradient_step frame episodes return_mean return_std return_min "
@@ -20,8 +20,17 @@ COLUMNS = {
 
 
 def number(value: float) -> str:
-    """A number as text that reads back exactly as the float32 or float64 it was."""
-    return repr(round(value, 10)) if abs(value) < 1e6 else repr(value)
+    """A number as text of ten significant digits: a float32 reads back exactly as it was."""
+    return repr(float(f"{value:.10g}"))
+
+
+def demand(path: Path, size: int, length: int) -> None:
+    """Raises UserError where a CSV of `size` bytes lacks some of those that a checkpoint counts."""
+    if size < length:
+        raise UserError(
+            f"{path} has lost rows: {size:,} bytes where its checkpoint counts {length:,}",
+            "restore the file from a copy, or start anew in another --out",
+        )
 
 
 class Table:
@@ -33,12 +42,21 @@ class Table:
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.csv"
         self.columns = COLUMNS[name].split()
-        if not self.path.exists():
-            self.path.write_text(",".join(self.columns) + "\n")
-        with self.path.open() as file:
-            self.header = file.readline()
+        self.header = self._begin(",".join(self.columns) + "\n")
         self._kept = frozenset(self.header.strip().split(","))
         self._file = self.path.open("ab")
+
+    def _begin(self, header: str) -> str:
+        """The first line: the one that is there, or else, after a full disk too, `header`."""
+        with naming(self.path):
+            found = ""
+            if self.path.exists():
+                with self.path.open() as file:
+                    found = file.readline()
+            if found != header and header.startswith(found):
+                self.path.write_text(header)
+                return header
+        return found
 
     def add(self, *values: object) -> None:
         """Append one row, in the order of the columns."""
@@ -66,10 +84,17 @@ class Table:
         with naming(self.path):
             self._file.flush()
 
-    def truncate(self, length: int) -> None:
-        """Drop what was written after a checkpoint."""
+    def check(self, length: int) -> None:
+        """Raises UserError where bytes are gone that a checkpoint counts."""
         with naming(self.path):
             self._file.flush()
+            size = os.fstat(self._file.fileno()).st_size
+        demand(self.path, size, length)
+
+    def truncate(self, length: int) -> None:
+        """Drop what was written after a checkpoint; raises UserError where less is there."""
+        self.check(length)
+        with naming(self.path):
             self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 
@@ -100,7 +125,10 @@ class Tables:
             table.flush()
 
     def truncate(self, lengths: dict[str, int]) -> None:
-        """Cut every file back to these lengths."""
+        """Cut every file back to these lengths; raises UserError, with all as they were, where one
+        is shorter."""
+        for name, length in lengths.items():
+            self._all[name].check(length)
         for name, length in lengths.items():
             self._all[name].truncate(length)
 

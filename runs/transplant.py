@@ -13,10 +13,9 @@ from primacy.replay.layout import Layout
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.assembly import assemble
 from primacy.runs.checkpoint import Checkpoint
-from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
+from primacy.runs.config import RunConfig, read
 from primacy.runs.errors import UserError
-from primacy.runs.folder import RunFolder
-from primacy.runs.fork import begin, check_same, copy_journal, kept, publish, restore
+from primacy.runs.fork import check_same, copy_journal, filling, kept, restore
 from primacy.runs.state import learned
 from primacy.runs.tables import Tables
 
@@ -51,17 +50,12 @@ def experience(source: Path, config: RunConfig, out: Path) -> None:
     if (out / "config.json").exists():
         check_same(out, "transplant", record)
         return
-    part = begin(out)
-    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"transplant": record})
-    try:
+    with filling(out, config, {"transplant": record}) as part:
         parts = assemble(config, lambda line: None)
         parts.lanes.close()
         _check_sizes(source, journal.layout, parts.layout)
         copy_journal(journal, part / "journal", lanes, config.seeds, count)
         _note(part, f"{count} transitions of {source.name}")
-    finally:
-        folder.close()
-    publish(part, out)
 
 
 def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None:
@@ -81,12 +75,11 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
     if (out / "config.json").exists():
         check_same(out, "transplant", record)
         return
-    part = begin(out)
-    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"transplant": record})
-    try:
+    with filling(out, config, {"transplant": record}) as part:
         parts = assemble(config, lambda line: None)
         parts.lanes.close()
         restore(parts, found, old, lanes)
+        parts.agent.pop_metrics()  # Those of updates that are not this run's.
         rows = _note(part, f"networks of {source.name} at {found.env_step}")
         numbers = {
             "gradient_step": 0,
@@ -97,9 +90,6 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
             "rows": rows,
         }
         checkpoints.write(part / "checkpoints", Checkpoint(0, learned(parts), numbers))
-    finally:
-        folder.close()
-    publish(part, out)
 
 
 def _lanes(old: RunConfig, new: RunConfig) -> list[int]:

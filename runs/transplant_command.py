@@ -10,8 +10,9 @@ import tyro
 from primacy.runs import transplant as transplants
 from primacy.runs.arguments import parse
 from primacy.runs.conduct import train as conduct
-from primacy.runs.config import read
-from primacy.runs.errors import UserError
+from primacy.runs.config import RunConfig, read
+from primacy.runs.errors import UserError, refusing
+from primacy.runs.fork import MEND
 from primacy.runs.options import parse_train
 
 
@@ -57,13 +58,24 @@ def transplant(arguments: Sequence[str]) -> int:
     parsed = parse_train(rest, program, default)
     kept = tuple(text for text in parsed.run.remedies if text != "none")
     config = replace(parsed.run, remedies=kept)
-    if options.what == "networks":
-        if options.first is not None or config.offline_updates:
-            raise UserError(
-                "--first and --offline-updates are about experience",
-                "leave them out, or transplant --what experience",
-            )
-        transplants.networks(options.run, config, options.at, parsed.out)
-    else:
-        transplants.experience(options.run, config, parsed.out)
+    _check(options, config)
+    with refusing(parsed.out, MEND, "written or read"):
+        if options.what == "networks":
+            transplants.networks(options.run, config, options.at, parsed.out)
+        else:
+            transplants.experience(options.run, config, parsed.out)
     return conduct(config, parsed.out, parsed.quiet)
+
+
+def _check(options: TransplantOptions, config: RunConfig) -> None:
+    if config.offline_data:
+        raise UserError(
+            "--offline-data: a transplant begins with what its source has",
+            "leave it out; `primacy train --offline-data FILE` begins with a file",
+        )
+    given = config.offline_updates or config.given_transitions
+    if options.what == "networks" and (options.first is not None or given):
+        raise UserError(
+            "--first, --given-transitions and --offline-updates are about experience",
+            "leave them out, or transplant --what experience",
+        )

@@ -15,6 +15,7 @@ from primacy.plasticity.chain import Chain
 from primacy.plasticity.diagnostics import measure
 from primacy.replay.buffer import Batch
 from primacy.replay.frames import FrameBatch, SequenceBatch
+from primacy.runs import config
 from primacy.runs.agents import AGENTS, TAKES
 from primacy.runs.assembly import make_agent
 from primacy.runs.randomness import Randomness
@@ -30,7 +31,9 @@ BETWEEN = (f"reset:every={EVERY}", f"shrink-perturb:every={EVERY}", f"hare-torto
 
 
 @pytest.fixture
-def values_are_absent() -> Iterator[None]:
+def values_are_absent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # No user may ask for it.
+    monkeypatch.setattr(config, "DEVICES", (*config.DEVICES, DEVICE))
     with FakeTensorMode():
         yield
 
@@ -64,13 +67,14 @@ def batch_for(agent: Any, seen: Spaces, rows: int) -> Any:
 
 
 def made(setting: str) -> tuple[Any, Chain, Spaces]:
-    config = SETTINGS[setting]("atari-pong")
-    seen = spaces(config.algorithm)
-    networks = "+".join(AGENTS[type(config.algorithm)].plans(config.algorithm, seen.seen, 6))
+    published = SETTINGS[setting]("atari-pong")
+    algorithm = published.algorithm
+    seen = spaces(algorithm)
+    networks = "+".join(AGENTS[type(algorithm)].plans(algorithm, seen.seen, 6))
     remedies = tuple(
         f"{text}{',' if ':' in text else ':'}networks={networks}" for text in (*INSIDE, *BETWEEN)
     )
-    run = replace(config, device=DEVICE, seeds=tuple(range(SEEDS)), remedies=remedies)
+    run = replace(published, device=DEVICE, seeds=tuple(range(SEEDS)), remedies=remedies)
     return *make_agent(run, Randomness(run.seeds), seen), seen
 
 

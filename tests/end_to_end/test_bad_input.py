@@ -5,16 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from primacy.runs import cli
+from primacy.tests.support.complaints import complaint
 from primacy.tests.support.small_runs import SMALL, primacy
-
-
-def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert cli.main(arguments) == 2
-    said = capsys.readouterr().err.strip()
-    assert len(said.splitlines()) == 2, said
-    assert said.startswith("error: ")
-    return said
 
 
 @pytest.mark.parametrize(
@@ -34,12 +26,20 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--task", "atari-pong"), ("agent sac", "atari-pong", "--agent bbf or")),
         (("--env-steps", "ten"), ("--env-steps", "'ten'", "--help")),
         (("--compile", "maybe"), ("'maybe'", "--compile", "always", "--help")),
+        (("--at-switch", "reset:networks=critc"), ("field networks", "critic")),
+        (("--device", "foo"), ("unknown device 'foo'", "cpu or cuda")),
+        (("--device", "cuda:0"), ("unknown device 'cuda:0'", "cpu or cuda")),
+        (("--learning-rate", "nan"), ("--learning-rate nan is not a finite number", "leave")),
+        (("--discount", "inf"), ("--discount inf is not a finite number", "leave")),
+        (("--reward-scale", "nan"), ("--reward-scale nan is not a finite number", "leave")),
+        (("--given-transitions", "5"), ("--given-transitions 5", "transplant")),
     ],
 )
-def test_train_refuses(capsys, tmp_path, arguments, words):
+def test_train_refuses_and_writes_nothing(capsys, tmp_path, arguments, words):
     out = tmp_path / "run"
     said = complaint(capsys, "train", *SMALL, *arguments, "--out", str(out))
     assert all(word in said for word in words), said
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,7 @@ def test_a_replay_that_does_not_fit_is_refused(capsys, tmp_path):
     said = complaint(capsys, "train", *SMALL, *huge, "--out", str(tmp_path / "run"))
     assert "GB" in said
     assert "--replay-capacity" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_write_permission(capsys, tmp_path):

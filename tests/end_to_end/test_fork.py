@@ -10,6 +10,9 @@ import torch
 
 from primacy.replay.journal import Journal
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs.config import read
+from primacy.runs.errors import UserError
+from primacy.runs.fork import fork as make_fork
 from primacy.tests.support.small_runs import digest, primacy, train
 
 KEEP = ("--keep-checkpoints", "every=100")
@@ -29,8 +32,8 @@ def fork(run: Path, at: int, out: Path, *options: str) -> str:
     return digest(out)
 
 
-def complaint(*arguments: str) -> str:
-    answer = primacy("fork", *arguments)
+def complaint(*arguments: str, largest_file: int | None = None) -> str:
+    answer = primacy("fork", *arguments, largest_file=largest_file)
     assert answer.returncode == 2, answer.stdout + answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
     return answer.stderr
@@ -108,7 +111,45 @@ def test_what_cannot_be_forked(parent: Path, tmp_path: Path, options, words):
     out = tmp_path / "out"
     said = complaint(str(parent), *options, "--out", str(out))
     assert all(word in said for word in words), said
-    assert not out.exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing_and_the_same_command_forks(parent: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    asked = (str(parent), "--at", "100", "--env-steps", "101", "--out", str(out))
+    said = complaint(*asked, largest_file=20_000)
+    assert ".safetensors" in said
+    assert "free some space" in said
+    assert not list(tmp_path.iterdir())
+    answer = primacy("fork", *asked)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("left", [0, 50])
+def test_a_parent_that_has_lost_rows_is_refused(parent: Path, tmp_path: Path, left: int):
+    torn = tmp_path / "torn"
+    shutil.copytree(parent, torn)
+    path = torn / "evaluations.csv"
+    whole = path.read_bytes()
+    path.unlink()
+    if left:
+        path.write_bytes(whole[:left])
+    with pytest.raises(UserError, match=rf"torn/evaluations\.csv has lost rows: {left} ") as fault:
+        make_fork(torn, 100, read(parent), tmp_path / "out")
+    assert "restore the file" in fault.value.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["torn"]
+
+
+def test_a_fork_into_the_folder_that_one_stands_in(parent: Path, tmp_path: Path):
+    here = tmp_path / "here"
+    here.mkdir()
+    inode = here.stat().st_ino
+    asked = ("fork", str(parent), "--at", "100", "--env-steps", "101", "--out", ".")
+    answer = primacy(*asked, cwd=here)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads((here / "status.json").read_text())["state"] == "finished"
+    assert here.stat().st_ino == inode
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 def test_another_run_in_the_way_is_left_alone(parent: Path, tmp_path: Path):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from primacy.replay.journal import Journal
 from primacy.runs import checkpoint as checkpoints
+from primacy.runs import cli, stack
+from primacy.runs.digest import digest as digest_of
 from primacy.tests.support.small_runs import SMALL, digest, primacy, start_command
 
 ARMS = {
@@ -119,3 +123,55 @@ def test_a_sweep_puts_arms_together(tmp_path: Path):
     states = [json.loads(path.read_text())["state"] for path in out.glob("*/status.json")]
     assert states == ["finished"] * 4
     assert "2 already finished" in primacy("sweep", *asked).stdout
+
+
+def test_beside_finished_arms_the_others_end_the_same(tmp_path: Path):
+    # Norms of gradients are sums whose order depends on how many lanes there are.
+    more = ("--gradient-clip", "0.5", "--keep-checkpoints", "every=40", "--env-steps", "120")
+    path = write(tmp_path, tuple(ARMS), *more)
+    assert cli.main(["stack", str(path)]) == 0
+    before = {name: digest_of(tmp_path / name) for name in ARMS}
+    for name in ("plain", "mixed"):
+        checkpoints.drop_after(tmp_path / name / "checkpoints", 80)
+        status = json.loads((tmp_path / name / "status.json").read_text())
+        written = json.dumps(status | {"state": "interrupted"})
+        (tmp_path / name / "status.json").write_text(written)
+    assert cli.main(["stack", str(path)]) == 0
+    assert {name: digest_of(tmp_path / name) for name in ARMS} == before
+    events = {name: (tmp_path / name / "events.csv").read_text() for name in ARMS}
+    assert [name for name in ARMS if "restart" in events[name]] == ["plain", "mixed"]
+
+
+def test_a_finished_arm_of_another_configuration_is_refused(together: Path, tmp_path: Path, capsys):
+    shutil.copytree(together / "plain", tmp_path / "plain")
+    path = write(tmp_path, ("plain", "reset"), "--env-steps", "310")
+    assert cli.main(["stack", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "env_steps: 300 there, 310 here" in said
+    assert len(said.strip().splitlines()) == 2
+    assert not (tmp_path / "reset").exists()
+
+
+def test_a_signal_before_an_arm_listens_is_not_lost(tmp_path: Path, monkeypatch):
+    path = write(tmp_path, ("plain", "reset"))
+    train = stack.train
+
+    def late(config, out, *more):
+        if out.name == "reset":
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+        return train(config, out, *more)
+
+    monkeypatch.setattr(stack, "train", late)
+    assert cli.main(["stack", str(path)]) == 128 + signal.SIGTERM
+    for name in ("plain", "reset"):
+        status = json.loads((tmp_path / name / "status.json").read_text())
+        assert (status["state"], status["env_step"]) == ("interrupted", 1)
+
+
+@pytest.mark.parametrize("content", ["{", "7", "[[1]]", '["--task"]', '{"a": []}', "[]"])
+def test_a_file_that_is_no_list_of_runs(content: str, tmp_path: Path, capsys):
+    path = tmp_path / "stack.json"
+    path.write_text(content)
+    assert cli.main(["stack", str(path)]) == 2
+    assert "sweep --lanes remedies" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import csv
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from primacy.runs.assembly import make_agent
 from primacy.runs.config import read
 from primacy.runs.randomness import Randomness
 from primacy.runs.spaces import spaces_of
+from primacy.runs.transplant import networks
 from primacy.tests.support.small_runs import digest, primacy, start_command, train
 
 FAST = ("--quiet", "--compile", "never")
@@ -116,6 +118,40 @@ def test_networks_begin_as_they_ended(source: Path, tmp_path: Path):
             assert torch.equal(new.tensors[name], value), name
 
 
+def test_networks_follow_their_seeds(source: Path, tmp_path: Path):
+    networks(source, replace(read(source), seeds=(1, 0)), None, tmp_path / "out")
+    old, new = (checkpoints.newest(run / "checkpoints")[0] for run in (source, tmp_path / "out"))
+    assert old is not None
+    assert new is not None
+    for name, value in old.tensors.items():
+        if name.startswith("agent/"):
+            assert torch.equal(new.tensors[name], value.flip(0)), name
+    weights = old.tensors["agent/actor.0.weight"]
+    assert not torch.equal(weights, weights.flip(0))
+
+
+def test_figures_of_the_source_are_none_of_the_transplant(source: Path, tmp_path: Path):
+    at = max(step for step in checkpoints.steps(source / "checkpoints") if step % 50)
+    networks(source, read(source), at, tmp_path / "out")
+    old = checkpoints.read(source / "checkpoints", at)
+    new = checkpoints.read(tmp_path / "out" / "checkpoints", 0)
+    assert bool(old.tensors["agent/updates"].any())
+    assert not bool(new.tensors["agent/updates"].any())
+
+
+@pytest.mark.parametrize(
+    ("what", "room", "full"),
+    [("networks", 20_000, ".safetensors"), ("experience", 9_000, "journal")],
+)
+def test_a_full_disk_leaves_nothing(source: Path, tmp_path: Path, what: str, room: int, full: str):
+    asked = ("transplant", str(source), "--out", str(tmp_path / "out"), *FAST, "--what", what)
+    answer = primacy(*asked, largest_file=room)
+    assert answer.returncode == 2, answer.stdout + answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
+    assert full in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -123,6 +159,8 @@ def test_networks_begin_as_they_ended(source: Path, tmp_path: Path):
         (("--task", "walker-walk"), ("observations of 5", "equal sizes")),
         (("--seeds", "5"), ("--seeds 5", "as many as it has")),
         (("--what", "networks", "--offline-updates", "9"), ("offline",)),
+        (("--what", "networks", "--given-transitions", "9"), ("--given-transitions", "experience")),
+        (("--offline-data", "data.npz"), ("--offline-data", "primacy train")),
         (("--what", "networks", "--at", "7"), ("no checkpoint of env step 7",)),
         (("--env-steps", "0"), ("--env-steps 0", "offline updates")),
     ],
@@ -133,7 +171,7 @@ def test_what_cannot_be_transplanted(source: Path, tmp_path: Path, options, word
     assert answer.returncode == 2, answer.stdout + answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
     assert all(word in answer.stderr for word in words), answer.stderr
-    assert not out.exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_torn_journal_gives_its_whole_transitions(source: Path, tmp_path: Path):

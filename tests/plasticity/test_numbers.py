@@ -18,7 +18,7 @@ def row(values: tuple[float, ...]) -> Tensor:
 
 def network(value: Tensor, target: Tensor) -> PlasticNetwork:
     """One layer without bias, whose initialiser draws PHI."""
-    moments = Moments(*(torch.zeros_like(value) for _ in range(2)), torch.zeros(1, 1, 1))
+    moments = Moments(torch.zeros_like(value), torch.zeros_like(value), torch.zeros(1, 1, 1))
 
     def layer(weight: Tensor) -> Layer:
         size = weight.shape[-1]

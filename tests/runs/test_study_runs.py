@@ -1,11 +1,16 @@
 """The studies' conditions as commands: what they say is what they run."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from primacy.agents.sac import SACConfig
+from primacy.runs import antmaze, cli, run_command
 from primacy.runs.dmc_quadruped import SCALES, TASKS, conditions
 from primacy.runs.options import as_arguments, parse_train
 from primacy.runs.sweep import Cell, run_cells
+from primacy.tests.runs.test_sweep import complaint, put
 
 
 @pytest.mark.parametrize("name", SCALES)
@@ -48,3 +53,42 @@ def test_what_waits_for_a_failed_run_is_left_out(tmp_path, capsys):
     failed = run_cells([broken, Cell("b", ("train",), config, after="a")], tmp_path, 2)
     assert failed == ["a", "b"]
     assert "left out  b: a failed" in capsys.readouterr().out
+
+
+SMOKE = {cell.name: cell for cell in conditions("walker-walk", SCALES["smoke"])}
+
+
+def test_a_run_of_another_scale_is_refused_before_any_starts(tmp_path: Path, capsys):
+    put(tmp_path / "walker-walk" / "rr1", SMOKE["walker-walk/rr1"].config)
+    asked = ("run", "dmc-quadruped", "--tasks", "walker-walk", "--out", str(tmp_path))
+    said = complaint(capsys, *asked, "--scale", "cpu", "--conditions", "rr1", "rr1-reset")
+    assert "env_steps: 400 there, 8000 here" in said
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_finished_study_is_not_run_again(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setattr(run_command, "cost", lambda cells, jobs: "")
+    for name, cell in SMOKE.items():
+        given = 400 if name.endswith("transplant") else 0
+        put(tmp_path / name, replace(cell.config, given_transitions=given))
+    asked = ("run", "dmc-quadruped", "--tasks", "walker-walk", "--out", str(tmp_path))
+    assert cli.main((*asked, "--scale", "smoke", "--no-report")) == 0
+    assert "7 runs, 7 already finished" in capsys.readouterr().out
+
+
+def test_data_that_a_study_makes_are_in_its_configurations(tmp_path: Path, monkeypatch):
+    placed: list[Cell] = []
+    monkeypatch.setattr(run_command, "cost", lambda cells, jobs: placed.extend(cells) or "")
+    asked = ["antmaze", "--scale", "smoke", "--dry-run", "--out", str(tmp_path)]
+    assert run_command.run([*asked, "--conditions", "F-iql-scratch"]) == 0
+    data, scratch = placed
+    assert scratch.config.offline_data == data.arguments[data.arguments.index("--out") + 1]
+    assert scratch.config.offline_data in scratch.arguments
+
+
+def test_an_offline_phase_has_a_speed():
+    cells = antmaze.conditions("antmaze-umaze-v2", antmaze.SCALES["smoke"])
+    phase = next(cell for cell in cells if cell.name.endswith("offline-iql"))
+    assert phase.config.env_steps == 0
+    update, step, longest = run_command.speed(phase.config, 0.05)
+    assert min(update, step, longest) > 0
