@@ -106,6 +106,6 @@ def fresh(path: str) -> list[np.random.Generator]:
 @pytest.mark.usefixtures("values_are_absent")
 def test_such_a_device_finds_both_faults():
     with pytest.raises(RuntimeError, match="same device"):
-        zeros(3) + torch.zeros(SEEDS, 3)
+        torch.add(zeros(3), torch.zeros(SEEDS, 3))
     with pytest.raises(DataDependentOutputException):
         zeros().sum().item()
