@@ -145,7 +145,9 @@ def _check(config: RunConfig) -> None:
         raise UserError(f"unknown agent {config.agent!r}", near(config.agent, list(ALGORITHMS)))
     _check_numbers(config)
     try:
-        ratio = Fraction(config.replay_ratio)
+        # Powers of ten are not taken: those of 1e400 never end.
+        plain = re.fullmatch(r"[0-9.]{1,9}(/[0-9]{1,9})?", config.replay_ratio)
+        ratio = Fraction(config.replay_ratio) if plain else Fraction(0)
     except (ValueError, ZeroDivisionError):
         ratio = Fraction(0)
     if ratio <= 0:
@@ -197,6 +199,10 @@ def _check(config: RunConfig) -> None:
             raise UserError(str(error), error.hint) from error
 
 
+LARGEST = {"threads": 1024, "batch_size": 10**7}
+"""Of whole numbers, where it is not 10**12: beyond it, libraries fail in ways of their own."""
+
+
 def _check_numbers(config: RunConfig) -> None:
     values = asdict(config)
     for name, value in (values | values.pop("algorithm")).items():
@@ -205,6 +211,11 @@ def _check_numbers(config: RunConfig) -> None:
                 raise UserError(
                     f"--{name.replace('_', '-')} {number} is not a finite number",
                     "give a finite number, or leave the option out",
+                )
+            if isinstance(number, int) and number > LARGEST.get(name, 10**12):
+                raise UserError(
+                    f"--{name.replace('_', '-')} {number} is too large",
+                    "give a smaller number, or leave the option out",
                 )
 
 
