@@ -112,12 +112,18 @@ def commit() -> str:
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
+    # `describe --dirty` would write the checkout's index, and leave it locked where it is killed.
+    named = _git(root, "describe", "--always", "--abbrev=12")
+    edited = _git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    return f"{named}+" if named and edited else named
+
+
+def _git(root: Path, *arguments: str) -> str:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
         return ""
-    return answer.stdout.strip()
 
 
 def check_config(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from primacy.replay.journal import Journal
 from primacy.replay.layout import Layout
-from primacy.runs.config import SCHEMA, RunConfig, to_dict
+from primacy.runs.config import RunConfig
 from primacy.runs.errors import UserError
-from primacy.runs.folder import RunFolder, read_json
-from primacy.runs.fork import begin, publish
+from primacy.runs.folder import read_json
+from primacy.runs.fork import filling
 from primacy.runs.offline_source import digest, local, source
 from primacy.runs.spaces import spaces_of
 
@@ -51,13 +51,8 @@ def complete(config: RunConfig, out: Path, say: Callable[[str], None] = print) -
         )
     whole = replace(config, given_transitions=len(data))
     record = {"transitions": len(data), "sha256": hashed, **asdict(data.statistics)}
-    part = begin(out)
-    folder = RunFolder.open(part, to_dict(whole), SCHEMA, {KEY: record})
-    try:
+    with filling(out, whole, {KEY: record}) as part:
         _fill(part, whole, data.rows(layout), layout)
-    finally:
-        folder.close()
-    publish(part, out)
     return whole
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,22 @@ def test_progress_lines_that_nobody_reads_stop_the_run_in_two_lines(
     said = complaint(capsys, "train", *TINY, "--out", tmp_path / "run")
     assert "nobody reads" in said
     assert "--quiet" in said
+
+
+def test_the_commit_is_read_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    source = tmp_path / "runs" / "folder.py"
+    source.parent.mkdir()
+    source.write_text("1")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.setattr(folder, "__file__", str(source))
+    clean = folder.commit()
+    assert len(clean) == 12
+    os.utime(source, (1, 1))  # The index could be refreshed.
+    index = tmp_path / ".git" / "index"
+    before = index.read_bytes()
+    assert folder.commit() == clean
+    assert index.read_bytes() == before
+    source.write_text("2")
+    assert folder.commit() == f"{clean}+"

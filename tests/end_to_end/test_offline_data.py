@@ -14,6 +14,7 @@ from primacy.runs.digest import digest
 from primacy.runs.folder import read_json
 from primacy.runs.learning import Learner
 from primacy.tests.support.offline_runs import SMALL, run, train, write
+from primacy.tests.support.small_runs import primacy
 
 SWITCH = ("--at-switch", "reset", "--relearn-updates", "9", "--warmup-policy", "agent")
 SEEN = ("--online-sampling", "symmetric:0.5", "--normalize-observations")
@@ -144,3 +145,12 @@ def test_a_transplant_of_its_experience_needs_no_file(whole: Path, tmp_path: Pat
     options = ("--first", "40", "--env-steps", "5", "--quiet", "--out", tmp_path / "out")
     assert run("transplant", whole, *options) == 0
     assert read(tmp_path / "out").offline_data == ""
+
+
+def test_a_full_disk_leaves_nothing_half_begun(data: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    given = ("train", *SMALL, "--offline-data", str(data), "--out", str(out))
+    answer = primacy(*given, largest_file=2_000)
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 2, answer.stderr
+    assert list(tmp_path.iterdir()) == []
