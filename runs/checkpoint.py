@@ -7,7 +7,6 @@ The JSON is written last and holds the tensors' SHA-256, so a checkpoint is whol
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from primacy.runs.errors import naming
+from primacy.runs.durable import write_synced
 
 
 @dataclass(frozen=True)
@@ -26,20 +25,6 @@ class Checkpoint:
     env_step: int
     tensors: dict[str, Tensor]
     numbers: dict[str, Any]
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with naming(temporary), temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -53,8 +38,8 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     tensors = f"{name}-{digest[:8]}.safetensors"
     numbers = checkpoint.numbers
     record = {"env_step": checkpoint.env_step, "tensors": tensors, "sha256": digest}
-    _write_synced(folder / tensors, content)
-    _write_synced(folder / f"{name}.json", json.dumps(record | {"numbers": numbers}).encode())
+    write_synced(folder / tensors, content)
+    write_synced(folder / f"{name}.json", json.dumps(record | {"numbers": numbers}).encode())
 
 
 def steps(folder: Path) -> list[int]:

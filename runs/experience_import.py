@@ -1,6 +1,5 @@
 """Minari datasets as a run folder, whose journal can be transplanted."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -11,10 +10,10 @@ import numpy as np
 
 from primacy.envs.suites import SUITES
 from primacy.replay.journal import SEGMENT_STEPS, Journal
-from primacy.runs.config import SCHEMA, RunConfig, from_dict, to_dict
+from primacy.runs.config import RunConfig, from_dict
 from primacy.runs.errors import UserError, refusing
 from primacy.runs.folder import RunFolder
-from primacy.runs.fork import begin, publish
+from primacy.runs.fork import check_empty, filling
 from primacy.runs.minari_datasets import Dataset, find, load
 from primacy.runs.settings import drq, drq_eps, sac
 from primacy.runs.spaces import spaces_of
@@ -72,8 +71,7 @@ def import_experience(
     """
     load()
     with refusing(out, "give another --out", "used"):
-        if out.exists() and any(out.iterdir()):
-            raise UserError(f"{out} is not empty", "use another --out")
+        check_empty(out)
     datasets = [Dataset(path) for path in find(paths)]
     lanes = _lanes(datasets, seeds)
     layout = _layout(datasets)
@@ -81,39 +79,35 @@ def import_experience(
     config = _config(datasets, lanes, task, action_repeat)
     config = replace(config, given_transitions=count)
     _check_sizes(config, datasets[0], layout)
-    part = begin(out)
-    try:
-        with refusing(out, "check the permissions and the space, or give another --out"):
-            _fill(part, config, datasets, lanes, layout)
-            publish(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    record = {"datasets": [dataset.identity for dataset in datasets]}
+    with (
+        refusing(out, "check the permissions and the space, or give another --out"),
+        filling(out, config, {"import": record}) as folder,
+    ):
+        _fill(folder, config, datasets, lanes, layout)
     return count
 
 
 def _fill(
-    part: Path,
+    folder: RunFolder,
     config: RunConfig,
     datasets: Sequence[Dataset],
     lanes: Sequence[Lane],
     layout: AnyLayout,
 ) -> None:
-    record = {"datasets": [dataset.identity for dataset in datasets]}
-    folder = RunFolder.open(part, to_dict(config), SCHEMA, {"import": record})
     segment_steps = datasets[0].about.get("segment_steps", SEGMENT_STEPS)
-    journal = Journal(part / "journal", layout, config.seeds, segment_steps)
+    journal = Journal(folder.path / "journal", layout, config.seeds, segment_steps)
     count = config.given_transitions
     try:
         for rows in islice(zip(*(_rows(lane, layout) for lane in lanes), strict=False), count):
             journal.append(np.stack(rows))
         journal.close()
-        tables = Tables(part)
+        tables = Tables(folder.path)
         tables.events.add(-1, 0, 0, "import", f"{count} transitions")
         tables.close()
         folder.write_status("imported", {"env_step": 0, "env_steps": 0, "gradient_step": 0})
     finally:
         journal.close()
-        folder.close()
 
 
 def _lanes(datasets: Sequence[Dataset], seeds: Sequence[int] | None) -> list[Lane]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from primacy.runs.errors import UserError, naming, refusing
+from primacy.runs.durable import write_synced
+from primacy.runs.errors import UserError, refusing
 
 PACKAGES = ("torch", "numpy", "gymnasium", "dm-control", "mujoco", "ale-py", "safetensors")
 PLACE = "check the permissions and the space, or give another --out"
@@ -40,17 +41,7 @@ LATER_FIELDS = {
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Replace a JSON file as a whole: a reader, also one after a power cut, sees the old one or the
     new one."""
-    temporary = path.with_suffix(".tmp")
-    with naming(temporary), temporary.open("w") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    write_synced(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -65,19 +65,19 @@ def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
         check_same(out, "fork", record)
         return
     data = {k: v for k, v in read_json(parent / CONFIG).items() if k == "offline_data"}
-    with filling(out, config, {"fork": record, **data}) as part:
-        _fill(part, parent, found, config, lanes)
+    with filling(out, config, {"fork": record, **data}) as folder:
+        _fill(folder.path, parent, found, config, lanes)
 
 
 @contextmanager
-def filling(out: Path, config: RunConfig, origin: dict[str, Any]) -> Iterator[Path]:
+def filling(out: Path, config: RunConfig, origin: dict[str, Any]) -> Iterator[RunFolder]:
     """A new run folder to fill, which is published as `out` at the end; where that fails, nothing
     is left of it."""
     part = begin(out)
     try:
         folder = RunFolder.open(part, to_dict(config), SCHEMA, origin)
         try:
-            yield part
+            yield folder
         finally:
             folder.close()
         publish(part, out)
@@ -91,7 +91,7 @@ def begin(out: Path) -> Path:
     Raises:
         UserError: an `out` that is not empty or is being made; another folder in the way.
     """
-    _check_empty(out)
+    check_empty(out)
     whole = out.resolve()  # Of `.` it is the name, too.
     part = whole.with_name(whole.name + ".part")
     if part.exists():
@@ -111,7 +111,7 @@ def begin(out: Path) -> Path:
 
 def publish(part: Path, out: Path) -> None:
     """Give a finished folder its name, in one step; the log of a sweep may lie there already."""
-    _check_empty(out)
+    check_empty(out)
     if out.exists() and out.samefile(os.curdir):
         _move_into(part, out)
         return
@@ -123,7 +123,8 @@ def publish(part: Path, out: Path) -> None:
     os.replace(part, whole)
 
 
-def _check_empty(out: Path) -> None:
+def check_empty(out: Path) -> None:
+    """Raises UserError where `out` is more than an empty folder, a sweep's log aside."""
     if not out.exists():
         return
     if not out.is_dir():

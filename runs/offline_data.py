@@ -51,8 +51,8 @@ def complete(config: RunConfig, out: Path, say: Callable[[str], None] = print) -
         )
     whole = replace(config, given_transitions=len(data))
     record = {"transitions": len(data), "sha256": hashed, **asdict(data.statistics)}
-    with filling(out, whole, {KEY: record}) as part:
-        _fill(part, whole, data.rows(layout), layout)
+    with filling(out, whole, {KEY: record}) as folder:
+        _fill(folder.path, whole, data.rows(layout), layout)
     return whole
 
 

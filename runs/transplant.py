@@ -50,12 +50,12 @@ def experience(source: Path, config: RunConfig, out: Path) -> None:
     if (out / "config.json").exists():
         check_same(out, "transplant", record)
         return
-    with filling(out, config, {"transplant": record}) as part:
+    with filling(out, config, {"transplant": record}) as folder:
         parts = assemble(config, lambda line: None)
         parts.lanes.close()
         _check_sizes(source, journal.layout, parts.layout)
-        copy_journal(journal, part / "journal", lanes, config.seeds, count)
-        _note(part, f"{count} transitions of {source.name}")
+        copy_journal(journal, folder.path / "journal", lanes, config.seeds, count)
+        _note(folder.path, f"{count} transitions of {source.name}")
 
 
 def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None:
@@ -75,12 +75,12 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
     if (out / "config.json").exists():
         check_same(out, "transplant", record)
         return
-    with filling(out, config, {"transplant": record}) as part:
+    with filling(out, config, {"transplant": record}) as folder:
         parts = assemble(config, lambda line: None)
         parts.lanes.close()
         restore(parts, found, old, lanes)
         parts.agent.pop_metrics()  # Those of updates that are not this run's.
-        rows = _note(part, f"networks of {source.name} at {found.env_step}")
+        rows = _note(folder.path, f"networks of {source.name} at {found.env_step}")
         numbers = {
             "gradient_step": 0,
             "episodes": [0] * len(lanes),
@@ -89,7 +89,7 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
             "claimed": -1,
             "rows": rows,
         }
-        checkpoints.write(part / "checkpoints", Checkpoint(0, learned(parts), numbers))
+        checkpoints.write(folder.path / "checkpoints", Checkpoint(0, learned(parts), numbers))
 
 
 def _lanes(old: RunConfig, new: RunConfig) -> list[int]:

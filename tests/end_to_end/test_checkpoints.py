@@ -11,15 +11,12 @@ import torch
 
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs.checkpoint import Checkpoint
-from primacy.tests.support.small_runs import train
+from primacy.tests.support.small_runs import train, trained
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("whole") / "run"
-    answer = train(out)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    return out
+    return trained(tmp_path_factory.mktemp("whole") / "run")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from primacy.tests.support.small_runs import digest, primacy, start, train
+from primacy.tests.support.small_runs import digest, primacy, start, train, trained
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("whole") / "run"
-    answer = train(out)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    return out
+    return trained(tmp_path_factory.mktemp("whole") / "run")
 
 
 def rows(out: Path, table: str) -> list[str]:

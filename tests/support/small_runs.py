@@ -50,6 +50,13 @@ def train(
     return primacy(*given, largest_file=largest_file)
 
 
+def trained(out: Path) -> Path:
+    """A run folder after a whole run."""
+    answer = train(out)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return out
+
+
 def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
     return start_command("train", *SMALL, *REMEDIES, *arguments, "--out", str(out))
 
