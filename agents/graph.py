@@ -1,9 +1,11 @@
-"""The whole update as one compiled graph."""
+"""The whole update as one compiled graph, on a GPU launched as one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import torch
+
+from primacy.agents.captured import Captured, CudaGraph
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,4 +33,7 @@ def whole_graph(update: Callable[P, R], device: torch.device) -> Callable[P, R]:
         options["cpp_wrapper"] = True
         if suits():
             options["post_grad_custom_post_pass"] = Products()
-    return torch.compile(update, fullgraph=True, dynamic=False, options=options)
+    compiled = torch.compile(update, fullgraph=True, dynamic=False, options=options)
+    if device.type != "cuda":
+        return compiled
+    return cast("Callable[P, R]", Captured(compiled, CudaGraph(device)))

@@ -191,7 +191,9 @@ class ValueNetwork:
 
     def step(self, parameters: Parameters, latent: Tensor, action: Tensor) -> Tensor:
         """The next latent as the transition model sees it: [S, N, C', H', W'] and int64 [S, N]."""
-        planes = F.one_hot(action, self.actions).to(latent.dtype)[..., None, None]
+        # F.one_hot reads the largest action back.
+        chosen = action.unsqueeze(-1) == torch.arange(self.actions, device=action.device)
+        planes = chosen.to(latent.dtype)[..., None, None]
         planes = planes.expand(*planes.shape[:3], *latent.shape[-2:])
         images = torch.cat((latent, planes), 2)
         h = [x.contiguous(memory_format=torch.channels_last) for x in images.unbind(0)]

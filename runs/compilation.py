@@ -3,6 +3,8 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
 
 from primacy.agents.agent import Agent
 from primacy.runs.config import RunConfig
@@ -12,10 +14,33 @@ from primacy.runs.config import RunConfig
 UPDATES_TO_REPAY = 5_000
 
 
-def compiler() -> str | None:
-    """The C++ compiler that the CPU back end would use, or None."""
-    named = os.environ.get("CXX")
-    return shutil.which(named) if named else shutil.which("g++") or shutil.which("clang++")
+@dataclass(frozen=True)
+class Need:
+    """Something that compiled updates need, and what to install where it is missing."""
+
+    name: str
+    package: str
+    found: Callable[[], bool]
+
+
+def _program(variable: str, *names: str) -> Callable[[], bool]:
+    """Whether the compiler that an environment variable names exists, else one of these."""
+
+    def found() -> bool:
+        named = os.environ.get(variable)
+        return any(shutil.which(name) for name in ((named,) if named else names))
+
+    return found
+
+
+NEEDS: dict[str, tuple[Need, ...]] = {
+    "cpu": (Need("C++ compiler", "g++", _program("CXX", "g++", "clang++")),),
+    "cuda": (
+        Need("Triton", "triton", lambda: find_spec("triton") is not None),
+        Need("C compiler", "gcc", _program("CC", "gcc", "clang")),
+    ),
+}
+"""By device."""
 
 
 def planned_updates(config: RunConfig) -> int:
@@ -33,10 +58,11 @@ def compile_update(config: RunConfig, agent: Agent, say: Callable[[str], None]) 
     )
     if not wanted:
         return
-    if config.device == "cpu" and compiler() is None:
-        say(
-            "no C++ compiler found: updates run uncompiled, about half as fast; "
-            "installing g++ mends that"
-        )
-        return
+    for need in NEEDS[config.device]:
+        if not need.found():
+            say(
+                f"no {need.name} found: updates run uncompiled, about half as fast; installing "
+                f"{need.package} mends that"
+            )
+            return
     agent.compile()
