@@ -64,13 +64,8 @@ def _train(
     try:
         training = Training(config, folder, quiet, maker)
         with listen(partial(setattr, training, "signal")):
-            training.run()
-        return 0
-    except Interrupted as stop:
-        assert training is not None
-        folder.write_status("interrupted", training.counts())
-        print(f"{folder.path}: stopped by {stop}, saved; the same command goes on", flush=True)
-        return 128 + stop.number
+            # Inside: a second signal must not end the process before the status says what is.
+            return _until_stopped(training, folder)
     except Exception as error:
         _note_failure(folder, training, error)
         if isinstance(error, BrokenPipeError):
@@ -82,6 +77,16 @@ def _train(
     finally:
         if training is not None:
             training.close()
+
+
+def _until_stopped(training: Training, folder: RunFolder) -> int:
+    try:
+        training.run()
+    except Interrupted as stop:
+        folder.write_status("interrupted", training.counts())
+        print(f"{folder.path}: stopped by {stop}, saved; the same command goes on", flush=True)
+        return 128 + stop.number
+    return 0
 
 
 def _note_failure(folder: RunFolder, training: Training | None, error: Exception) -> None:

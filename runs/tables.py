@@ -84,6 +84,14 @@ class Table:
         with naming(self.path):
             self._file.flush()
 
+    def first_lines(self, mark: bytes) -> int:
+        """Bytes of the header, and of the first row where it has this mark."""
+        with naming(self.path):
+            self._file.flush()
+            with self.path.open("rb") as file:
+                header, row = file.readline(), file.readline()
+        return len(header) + (len(row) if mark in row and row.endswith(b"\n") else 0)
+
     def check(self, length: int) -> None:
         """Raises UserError where bytes are gone that a checkpoint counts."""
         with naming(self.path):
@@ -133,8 +141,10 @@ class Tables:
             self._all[name].truncate(length)
 
     def empty(self) -> None:
-        """Cut every file back to its header: a run without a checkpoint starts over."""
-        self.truncate({name: len(t.header) for name, t in self._all.items()})
+        """Cut every file back to its header, and to what a transplant noted: a run without a
+        checkpoint starts over."""
+        lengths = {name: len(table.header) for name, table in self._all.items()}
+        self.truncate(lengths | {"events": self.events.first_lines(b",transplant,")})
 
     def close(self) -> None:
         """Flush and close."""

@@ -1,15 +1,21 @@
 """A run that was killed and repeated equals one that never stopped."""
 
 import json
+import os
 import random
 import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from primacy.tests.support.small_runs import digest, primacy, start, train, trained
+from primacy.runs import conduct
+from primacy.runs.folder import RunFolder
+from primacy.runs.options import parse_train
+from primacy.runs.train import Training
+from primacy.tests.support.small_runs import SMALL, digest, primacy, start, train, trained
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +96,33 @@ def test_sigterm_saves_and_says_so(whole: Path, tmp_path: Path):
     assert json.loads((out / "status.json").read_text())["state"] == "interrupted"
     assert train(out).returncode == 0
     assert digest(out) == digest(whole)
+
+
+def test_a_second_signal_does_not_keep_the_status_from_saying_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = tmp_path / "run"
+    run = parse_train([*SMALL, "--out", str(out)]).run
+    escaped: list[int] = []
+    write, save = RunFolder.write_status, Training._save
+
+    def signalled(folder: RunFolder, state: str, *more: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        write(folder, state, *more)
+
+    def twice(training: Training) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(training)
+
+    monkeypatch.setattr(RunFolder, "write_status", signalled)
+    monkeypatch.setattr(Training, "_save", twice)
+    old = signal.signal(signal.SIGTERM, lambda number, frame: escaped.append(number))
+    try:
+        assert conduct.train(run, out, quiet=True) == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, old)
+    assert not escaped
+    assert json.loads((out / "status.json").read_text())["state"] == "interrupted"
 
 
 def test_same_command_twice_is_the_same_run(whole: Path, tmp_path: Path):

@@ -75,6 +75,9 @@ def test_online_steps_are_added_to_what_was_given(source: Path, tmp_path: Path):
     found, _ = checkpoints.newest(out / "checkpoints")
     assert found is not None
     assert (found.env_step, found.numbers["gradient_step"]) == (60, 60)
+    events = [(row["event"], row["detail"]) for row in rows(out, "events")]
+    assert events[0] == ("transplant", f"100 transitions of {source.name}")
+    assert [event for event, _ in events].count("transplant") == 1
 
 
 def test_killed_in_either_phase_it_ends_the_same(source: Path, tmp_path: Path):
