@@ -1,10 +1,11 @@
 """Runs that are there already: whether they are finished, and whether they are those asked for."""
 
 from pathlib import Path
+from typing import Any
 
 from primacy.runs.config import RunConfig, to_dict
 from primacy.runs.errors import UserError
-from primacy.runs.folder import check_config, read_document
+from primacy.runs.folder import check_config, differences, read_document
 from primacy.runs.status import read_status
 
 
@@ -37,3 +38,21 @@ def check_run(folder: Path, config: RunConfig) -> None:
         # Only the command that begins a run counts what a data set or a transplant gives.
         asked["given_transitions"] = stored["config"].get("given_transitions", 0)
     check_config(folder, stored, asked)
+
+
+def check_origin(folder: Path, kind: str, record: dict[str, Any]) -> None:
+    """Raises UserError unless the run in a folder began as this fork or transplant.
+
+    The parent may have been moved: its settings are compared, where they were noted, and not its
+    path.
+    """
+    stored = read_document(folder / "config.json").get(kind)
+    whose = {"parent", "parent_config"}
+    if stored is None or any(stored.get(key) != record[key] for key in record.keys() - whose):
+        raise UserError(f"{folder} is not this {kind} but another run", "use another --out")
+    asked = record["parent_config"]
+    if listing := differences(stored.get("parent_config", asked), asked):
+        raise UserError(
+            f"{folder} is the {kind} of a run with other settings ({listing})",
+            "use another --out, or name that run",
+        )

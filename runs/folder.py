@@ -117,16 +117,22 @@ def _git(root: Path, *arguments: str) -> str:
         return ""
 
 
+def differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
+    """In what a configuration that was stored, maybe by an earlier version, differs from another;
+    empty where in nothing that alters a run."""
+    later = {name: value for name, value in LATER_FIELDS.items() if name in config}
+    old = later | stored
+    names = sorted((old.keys() | config.keys()) - FREE_FIELDS)
+    return "; ".join(
+        f"{name}: {old.get(name)} there, {config.get(name)} here"
+        for name in names
+        if old.get(name) != config.get(name)
+    )
+
+
 def check_config(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:
     """Raises UserError unless the folder with this config.json holds a run of `config`."""
-    later = {name: value for name, value in LATER_FIELDS.items() if name in config}
-    old = later | stored["config"]
-    names = sorted((old.keys() | config.keys()) - FREE_FIELDS)
-    differ = [name for name in names if old.get(name) != config.get(name)]
-    if differ:
-        listing = "; ".join(
-            f"{name}: {old.get(name)} there, {config.get(name)} here" for name in differ
-        )
+    if listing := differences(stored["config"], config):
         raise UserError(
             f"{path} holds a run of another configuration ({listing})",
             "use another --out, or repeat the command with the settings of the folder",

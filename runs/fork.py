@@ -22,6 +22,7 @@ from primacy.runs.assembly import Parts, assemble, remedies
 from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.config import SCHEMA, RunConfig, read, to_dict
 from primacy.runs.errors import UserError, naming
+from primacy.runs.existing import check_origin
 from primacy.runs.folder import RunFolder, read_json
 from primacy.runs.state import chosen, learned
 from primacy.runs.tables import COLUMNS, Tables, demand
@@ -60,13 +61,23 @@ def fork(parent: Path, at: int, config: RunConfig, out: Path) -> None:
     old = read(parent)
     found = kept(parent, at)
     lanes = _lanes(old, config, at)
-    record = {"parent": str(parent.resolve()), "at": at, "seeds": list(config.seeds)}
+    record = origin(parent, old, at, config)
     if (out / CONFIG).exists():
-        check_same(out, "fork", record)
+        check_origin(out, "fork", record)
         return
     data = {k: v for k, v in read_json(parent / CONFIG).items() if k == "offline_data"}
     with filling(out, config, {"fork": record, **data}) as folder:
         _fill(folder.path, parent, found, config, lanes)
+
+
+def origin(parent: Path, old: RunConfig, at: int, config: RunConfig) -> dict[str, Any]:
+    """What config.json says of where a run of `config` comes from: a run of the settings `old`."""
+    return {
+        "parent": str(parent.resolve()),
+        "at": at,
+        "seeds": list(config.seeds),
+        "parent_config": to_dict(old),
+    }
 
 
 @contextmanager
@@ -184,16 +195,6 @@ def _lanes(old: RunConfig, new: RunConfig, at: int) -> list[int]:
             "give some of the parent's seeds, or leave --seeds out",
         )
     return lanes
-
-
-def check_same(out: Path, kind: str, record: dict[str, Any]) -> None:
-    """Raises UserError unless the run in `out` began as this fork or transplant.
-
-    The parent may have been moved: its path is not compared.
-    """
-    stored = read_json(out / CONFIG).get(kind)
-    if stored is None or stored | {"parent": ""} != record | {"parent": ""}:
-        raise UserError(f"{out} is not this {kind} but another run", "use another --out")
 
 
 def _fill(

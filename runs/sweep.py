@@ -12,13 +12,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from primacy.runs.arguments import parse
 from primacy.runs.compilation import planned_updates
 from primacy.runs.config import RunConfig, read
 from primacy.runs.errors import UserError, refusing
-from primacy.runs.existing import check_run, finished
+from primacy.runs.existing import check_origin, check_run, finished
 from primacy.runs.folder import PLACE
 from primacy.runs.options import parse_train
 from primacy.runs.progress import duration
@@ -62,6 +62,8 @@ class Cell:
     """The cell that must be finished first."""
     together: tuple["Cell", ...] = ()
     """The runs, where one process trains several."""
+    origin: dict[str, Any] | None = None
+    """Of a fork, what its config.json says of where it comes from."""
     file: str = ""
     """Ending of the file that it makes, where it makes no run folder; such a command is always
     given, for it alone knows whether the file that is there is the right one."""
@@ -110,7 +112,8 @@ def cells(options: SweepOptions, common: Sequence[str]) -> list[Cell]:
             )
         arguments += ["--out", str(options.out / name)]
         config = parse_train(arguments, "primacy sweep", default).run
-        found[name] = Cell(name, (*command, *arguments), _forked(config) if default else config)
+        cell = Cell(name, (*command, *arguments), config)
+        found[name] = _forked(cell, options.fork_of, default) if default else cell
     return list(found.values())
 
 
@@ -123,13 +126,19 @@ def _folder_name(text: str) -> str:
     return name.encode()[: LONGEST_NAME - len(end)].decode(errors="ignore") + end
 
 
-def _forked(config: RunConfig) -> RunConfig:
-    """As `primacy fork` writes it: "none" takes the parent's remedies away and is none itself."""
+def _forked(cell: Cell, parent: Path | None, settings: RunConfig) -> Cell:
+    """A cell whose command is `primacy fork PARENT --at STEP`, with the configuration that this
+    writes: "none" takes the parent's remedies away and is none itself."""
+    from primacy.runs.fork import origin
+
     kept = {
-        name: tuple(text for text in getattr(config, name) if text != "none")
+        name: tuple(text for text in getattr(cell.config, name) if text != "none")
         for name in ("remedies", "at_switch")
     }
-    return replace(config, **kept)
+    config = replace(cell.config, **kept)
+    at = int(cell.arguments[3])
+    assert parent is not None
+    return replace(cell, config=config, origin=origin(parent, settings, at, config))
 
 
 def _beginnings(options: SweepOptions) -> list[tuple[list[str], list[str]]]:
@@ -164,7 +173,7 @@ def _start(cell: Cell, folder: Path) -> _Job:
 
 def check_folders(found: Sequence[Cell], out: Path) -> None:
     """Raises UserError where a file is in the place of a folder, or where a run of another
-    configuration is in that of a cell's."""
+    configuration, or the fork of another run, is in that of a cell's."""
     for cell in found:
         folder = out / cell.name
         there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), out)
@@ -172,6 +181,8 @@ def check_folders(found: Sequence[Cell], out: Path) -> None:
             raise UserError(f"{there} is not a folder", "move it away, or give another --out")
         for run in cell.runs:
             check_run(out / run.name, run.config)
+            if run.origin and (out / run.name / "config.json").exists():
+                check_origin(out / run.name, "fork", run.origin)
 
 
 def _finished(cell: Cell, out: Path) -> bool:

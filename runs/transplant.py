@@ -5,7 +5,6 @@ Do the data suffice, or is the network to blame? A fresh agent on the experience
 """
 
 from pathlib import Path
-from typing import Any
 
 from primacy.replay.frame_layout import FrameLayout
 from primacy.replay.journal import Journal
@@ -15,7 +14,8 @@ from primacy.runs.assembly import assemble
 from primacy.runs.checkpoint import Checkpoint
 from primacy.runs.config import RunConfig, read
 from primacy.runs.errors import UserError
-from primacy.runs.fork import check_same, copy_journal, filling, kept, restore
+from primacy.runs.existing import check_origin
+from primacy.runs.fork import copy_journal, filling, kept, origin, restore
 from primacy.runs.state import learned
 from primacy.runs.tables import Tables
 
@@ -43,12 +43,13 @@ def experience(source: Path, config: RunConfig, out: Path) -> None:
     Raises:
         UserError: other sizes, or seeds that cannot be matched.
     """
-    lanes = _lanes(read(source), config)
+    old = read(source)
+    lanes = _lanes(old, config)
     journal = Journal.open(source / "journal")
     count = config.given_transitions
-    record = _record(source, config, "experience")
+    record = origin(source, old, count, config) | {"what": "experience"}
     if (out / "config.json").exists():
-        check_same(out, "transplant", record)
+        check_origin(out, "transplant", record)
         return
     with filling(out, config, {"transplant": record}) as folder:
         parts = assemble(config, lambda line: None)
@@ -71,9 +72,9 @@ def networks(source: Path, config: RunConfig, at: int | None, out: Path) -> None
     lanes = _lanes(old, config)
     steps = checkpoints.steps(source / "checkpoints")
     found = kept(source, at if at is not None else max(steps, default=0))
-    record = _record(source, config, "networks") | {"at": found.env_step}
+    record = origin(source, old, found.env_step, config) | {"what": "networks"}
     if (out / "config.json").exists():
-        check_same(out, "transplant", record)
+        check_origin(out, "transplant", record)
         return
     with filling(out, config, {"transplant": record}) as folder:
         parts = assemble(config, lambda line: None)
@@ -103,15 +104,6 @@ def _lanes(old: RunConfig, new: RunConfig) -> list[int]:
         f"{' '.join(map(str, old.seeds))}",
         "give some of the source's seeds, or as many as it has",
     )
-
-
-def _record(source: Path, config: RunConfig, what: str) -> dict[str, Any]:
-    return {
-        "parent": str(source.resolve()),
-        "what": what,
-        "at": config.given_transitions,
-        "seeds": list(config.seeds),
-    }
 
 
 def _check_sizes(source: Path, theirs: AnyLayout, ours: AnyLayout) -> None:

@@ -172,3 +172,19 @@ def test_a_sweep_of_forks(parent: Path, tmp_path: Path):
         config = json.loads((out / name / "config.json").read_text())
         assert f"at={config['fork']['at']}" in name
         assert bool(config["config"]["remedies"]) == ("reset" in name)
+    moved, other = tmp_path / "moved", tmp_path / "other"
+    shutil.copytree(parent, moved)
+    answer = primacy("sweep", *("--fork-of", str(moved)), *asked[2:], "--quiet")
+    assert "4 runs, 4 already finished" in answer.stdout
+    shutil.copytree(parent, other)
+    document = json.loads((other / "config.json").read_text())
+    document["config"]["replay_ratio"] = "2"
+    (other / "config.json").write_text(json.dumps(document))
+    options = ("--replay-ratio", "1", "--quiet")
+    answer = primacy("sweep", *("--fork-of", str(other)), *asked[2:], *options)
+    assert answer.returncode == 2
+    assert (
+        "is the fork of a run with other settings (replay_ratio: 1 there, 2 here)" in answer.stderr
+    )
+    said = complaint(str(other), "--at", "100", *options, "--out", str(out / names[0]))
+    assert "is the fork of a run with other settings" in said
