@@ -6,6 +6,7 @@ one stack, and an update waits until every run has brought its batch.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate, pairwise
 from threading import Condition
@@ -43,6 +44,9 @@ class Joint:
             vars(agent)["update"] = partial(self._bring, index)
             vars(agent)["compile"] = lambda: None
         whole.attach(JointRemedies(runs, parts))
+        # Every update in one thread, whoever comes last: a GPU's libraries set themselves up anew
+        # in each, which cannot happen while an update is recorded.
+        self._worker = ThreadPoolExecutor(1, "updates", _set_up, (torch.get_num_threads(),))
         self._parts = parts
         self._turn = Condition()
         self._present = set(range(len(runs)))
@@ -56,6 +60,8 @@ class Joint:
         with self._turn:
             self._present.discard(index)
             self._go_if_all_are_here()
+            if not self._present:
+                self._worker.shutdown()
 
     def _bring(self, index: int, batch: Batch, noise: Tensor) -> None:
         """One update of the stack, once every run that is still there has called this."""
@@ -73,7 +79,7 @@ class Joint:
         self._last |= self._brought
         self._brought = {}
         try:
-            self.whole.update(*self._together())
+            self._worker.submit(self.whole.update, *self._together()).result()
             self._hand_out_losses()
         except BaseException as error:
             self._fault = error
@@ -97,6 +103,12 @@ class Joint:
         columns = zip(*(batch for batch, _ in given), strict=True)
         batch = type(some[0])(*(torch.cat(column) for column in columns))
         return batch, torch.cat([noise for _, noise in given])
+
+
+def _set_up(threads: int) -> None:
+    """What PyTorch keeps for each thread."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
 
 
 def _nothing(like: Inputs, lanes: int) -> Inputs:

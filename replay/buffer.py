@@ -57,6 +57,8 @@ def free_bytes(device: torch.device) -> int | None:
     Linux counts caches that it would give up (MemAvailable); free pages alone say far too little.
     """
     if device.type == "cuda":
+        # What buffers that are gone have left with PyTorch is free, too.
+        torch.cuda.empty_cache()
         return torch.cuda.mem_get_info(device)[0]
     meminfo = Path("/proc/meminfo")
     found = (

@@ -126,10 +126,12 @@ class Priorities:
         rest = (queries - (running - sums).gather(1, block)).clamp(min=0)
         within = torch.arange(BLOCK, device=uniforms.device)
         places = ((span.oldest + firsts) % self.capacity)[block].unsqueeze(-1) + within
-        inside = within < (ends - firsts)[block].unsqueeze(-1)
+        sizes = (ends - firsts)[block].unsqueeze(-1)
+        inside = within < sizes
         found = self.values.gather(1, places.clamp(max=self.capacity - 1).flatten(1))
         values = found.view(places.shape) * inside
-        entry = _exceeding(values.cumsum(-1), rest.unsqueeze(-1))
+        # A GPU's running sums need not be monotone behind the last priority.
+        entry = _exceeding(values.cumsum(-1), rest.unsqueeze(-1)).minimum(sizes - 1)
         drawn = values.gather(-1, entry).view(uniforms.shape)
         ages = firsts[block] + entry.squeeze(-1)
         weight = (drawn + SMALLEST) ** -beta

@@ -46,6 +46,11 @@ class Parts:
     view: View = as_is
     """What the networks see of observations; set once the given transitions are in the journal."""
 
+    def settle(self) -> None:
+        """Wait for what a GPU was told to do: clocks and acting need it done."""
+        if self.config.device == "cuda":
+            torch.cuda.synchronize()
+
 
 def set_up_torch(config: RunConfig) -> None:
     """Thread count, and flushing of denormals: dead ReLUs drive Adam's moments into them and slow
@@ -112,7 +117,6 @@ def check(config: RunConfig) -> None:
     spaces = spaces_of(config)
     # What an offline data set gives is not known yet, which may be all there is.
     spaces.replay(config, max(1, _capacity(config)))
-    torch.cuda.empty_cache()
     if config.remedies or config.at_switch:
         first = config.seeds[:1]
         make_agent(replace(config, device="cpu", seeds=first), Randomness(first), spaces)

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from primacy.agents.agent import Agent
 from primacy.runs.config import RunConfig
@@ -33,11 +35,19 @@ def _program(variable: str, *names: str) -> Callable[[], bool]:
     return found
 
 
+def _headers() -> bool:
+    return (Path(sysconfig.get_path("include")) / "Python.h").exists()
+
+
+HEADERS = Need("Python.h", "python3-dev (Debian's name)", _headers)
+"""Which the compiled code includes."""
+
 NEEDS: dict[str, tuple[Need, ...]] = {
-    "cpu": (Need("C++ compiler", "g++", _program("CXX", "g++", "clang++")),),
+    "cpu": (Need("C++ compiler", "g++", _program("CXX", "g++", "clang++")), HEADERS),
     "cuda": (
         Need("Triton", "triton", lambda: find_spec("triton") is not None),
         Need("C compiler", "gcc", _program("CC", "gcc", "clang")),
+        HEADERS,
     ),
 }
 """By device."""

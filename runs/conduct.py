@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from primacy.runs.assembly import Maker, check, make_agent
 from primacy.runs.config import SCHEMA, RunConfig, to_dict
 from primacy.runs.errors import UserError, refusing
@@ -11,6 +13,10 @@ from primacy.runs.offline_data import complete
 from primacy.runs.signals import Interrupted, Listener, listening
 from primacy.runs.train import Training
 
+ROOM = (
+    "train fewer --seeds in one process or fewer --jobs at once, or lower --batch-size or "
+    "--replay-capacity"
+)
 MEND = "free some space or mend the permissions, then repeat the command: it goes on"
 
 
@@ -72,6 +78,10 @@ def _train(
             raise UserError(
                 f"{folder.path}: nobody reads the progress lines any more",
                 "repeat the command, with --quiet or into a file: it goes on",
+            ) from error
+        if isinstance(error, torch.OutOfMemoryError):
+            raise UserError(
+                f"{folder.path}: the GPU's memory is used up ({error})", ROOM
             ) from error
         raise
     finally:

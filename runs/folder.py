@@ -83,7 +83,14 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
+        "gpu": _gpu(),
     }
+
+
+def _gpu() -> str:
+    """The GPU that PyTorch would use, if any; what reads results does without PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else ""
 
 
 def versions() -> dict[str, str]:

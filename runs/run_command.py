@@ -19,7 +19,7 @@ from primacy.runs.environment import environment
 from primacy.runs.errors import UserError
 from primacy.runs.learning import Learner
 from primacy.runs.progress import duration
-from primacy.runs.sweep import Cell, at_once, check_folders, run_all
+from primacy.runs.sweep import Cell, at_once, check_folders, check_jobs, run_all
 
 STUDIES = {"dmc-quadruped": dmc_quadruped, "antmaze": antmaze, "atari100k": atari100k}
 
@@ -58,8 +58,10 @@ class StudyOptions:
     offline_data: str = ""
     """Of antmaze: a data file, {task} standing for the task. Without it data are made first; at
     paper scale D4RL's own are fetched."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the networks and replay of every run live."""
     jobs: int = 0
-    """Runs side by side (0: one per core)."""
+    """Runs side by side (0: one per core; on a GPU one)."""
     dry_run: bool = False
     """Print the commands and the cost, and run nothing."""
     report: bool = True
@@ -71,13 +73,14 @@ def run(arguments: Sequence[str]) -> int:
     options = parse(StudyOptions, "primacy run", arguments)
     if options.study not in STUDIES:
         raise UserError(f"unknown study {options.study!r}", near(options.study, list(STUDIES)))
-    jobs = at_once(options.jobs)
+    check_jobs(options.jobs)
     study = STUDIES[options.study]
     scale = study.SCALES[options.scale]
     if options.seeds:
         scale = replace(scale, seeds=options.seeds)
     tasks = options.tasks or getattr(scale, "tasks", study.TASKS)
     cells = _chosen([c for task in tasks for c in _conditions(task, scale, options)], options)
+    jobs = at_once(options.jobs, cells)
     if not options.dry_run:
         check_folders(cells, options.out)
     for cell in cells:
@@ -114,10 +117,18 @@ def _chosen(cells: Sequence[Cell], options: StudyOptions) -> list[Cell]:
     for cell in reversed(cells):
         needed |= {cell.after} if cell.name in needed else set()
     return [
-        _placed(cell, options.out)
+        _placed(_on(options.device, cell), options.out)
         for cell in cells
         if not options.conditions or cell.name in needed
     ]
+
+
+def _on(device: str, cell: Cell) -> Cell:
+    """A cell whose run lives there; what makes a file stays on the CPU."""
+    if cell.file or device == cell.config.device:
+        return cell
+    arguments = (*cell.arguments, "--device", device)
+    return replace(cell, arguments=arguments, config=replace(cell.config, device=device))
 
 
 def _placed(cell: Cell, out: Path) -> Cell:
@@ -144,7 +155,7 @@ def cost(cells: Sequence[Cell], jobs: int) -> str:
     seeds = max(len(cell.config.seeds) for cell in cells)
     return (
         f"{len(cells)} runs, {updates:,} gradient steps of {seeds} seeds and "
-        f"{steps:,} env steps: about {duration(seconds / jobs)} on {jobs} cores with compiled "
+        f"{steps:,} env steps: about {duration(seconds / jobs)} with {jobs} at once and compiled "
         f"updates (uncompiled {1e3 * slowest:.1f} ms here); evaluations at most "
         f"{duration(evaluation / jobs)} more"
     )
@@ -210,8 +221,10 @@ def _update_seconds(config: RunConfig, test: float) -> float:
     parts.replay.extend(rows)
     learner, steps = Learner(parts), config.algorithm.steps_per_update
     learner.learn(steps, lambda: None)
+    parts.settle()
     begun, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - begun) < test:
         learner.learn(steps, lambda: None)
+        parts.settle()
         count += 1
     return spent / (count * steps)

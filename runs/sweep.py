@@ -41,7 +41,7 @@ class SweepOptions:
     out: Path
     """Folder of the run folders; finished runs in it are skipped, unfinished ones go on."""
     jobs: int = 0
-    """Runs side by side (0: one per core)."""
+    """Runs side by side (0: one per core; on a GPU one)."""
     fork_of: Path | None = None
     """Make every run a fork of this one (`primacy fork`)."""
     lanes: Literal["seeds", "remedies"] = "seeds"
@@ -190,11 +190,16 @@ def _finished(cell: Cell, out: Path) -> bool:
     return bool(cell.runs) and all([finished(out / run.name, run.config) for run in cell.runs])
 
 
-def at_once(jobs: int) -> int:
-    """How many runs go side by side; raises UserError for a negative number."""
+def check_jobs(jobs: int) -> None:
+    """Raises UserError for a negative number."""
     if jobs < 0:
         raise UserError(f"--jobs {jobs} is negative", "give 0 for one run per core, or a number")
-    return jobs or os.cpu_count() or 1
+
+
+def at_once(jobs: int, found: Sequence[Cell]) -> int:
+    """How many runs go side by side: `jobs`, or for 0 one per core, on a GPU one."""
+    on_gpu = any(cell.config.device == "cuda" for cell in found)
+    return jobs or (1 if on_gpu else os.cpu_count() or 1)
 
 
 def stacked(found: Sequence[Cell], out: Path) -> list[Cell]:
@@ -294,8 +299,9 @@ def sweep(arguments: Sequence[str]) -> int:
     options, common = parse(
         SweepOptions, "primacy sweep", _gather_grid(arguments), return_unknown_args=True
     )
-    jobs = at_once(options.jobs)
+    check_jobs(options.jobs)
     found = cells(options, common)
+    jobs = at_once(options.jobs, found)
     check_folders(found, options.out)
     if options.lanes == "remedies":
         found = stacked(found, options.out)

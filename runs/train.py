@@ -290,6 +290,7 @@ class Training:
         start = time.perf_counter()
         try:
             yield
+            self.parts.settle()
         finally:
             self.spent[part] += time.perf_counter() - start
 

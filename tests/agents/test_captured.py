@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from primacy.agents import drq, value_settings
+from primacy.agents import drq, graph, value_settings
 from primacy.agents.captured import WARM_UPS, Captured
 from primacy.plasticity.chain import Chain
 from primacy.plasticity.remedies import parse
@@ -161,3 +161,9 @@ def test_inputs_of_another_shape_are_refused():
     # Copied, it would be repeated without a word.
     with pytest.raises(ValueError, match=r"\[2, 1\] after one of \[2, 3\]"):
         captured(torch.zeros(2, 1), (torch.zeros(3),))
+
+
+def test_a_gpus_kernels_are_chosen_without_a_stopwatch():
+    options = graph.OPTIONS["cuda"]()
+    assert options.keys() <= set(torch._inductor.list_options())
+    assert options["deterministic"] or not hasattr(torch._inductor.config, "deterministic")

@@ -13,6 +13,7 @@ from primacy.agents.convolutions import (
     Impala,
     Nature,
     StackedConv,
+    by_axes,
     max_pool,
     same_padding,
 )
@@ -74,6 +75,22 @@ def test_pools_pad_even_sizes_after_the_image():
     assert pooled[0, 0].tolist() == [[-4.0, -9.0], [-9.0, -2.0]]
     (odd,) = max_pool([torch.arange(25.0).view(1, 1, 5, 5)], (1, 5, 5))
     assert odd[0, 0].tolist() == [[6.0, 8.0, 9.0], [16.0, 18.0, 19.0], [21.0, 23.0, 24.0]]
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_pooling_by_axes_is_pooling(levels: int):
+    # Few levels: many ties, of which the first in reading order wins.
+    shape = (5, 3, 21, 15)
+    x = torch.randint(0, levels, shape, generator=torch.Generator().manual_seed(0)).double()
+    up = torch.randn(5, 3, 10, 7, dtype=torch.float64)
+    found = []
+    for pool in (by_axes, lambda x: F.max_pool2d(x, 3, 2)):
+        image = x.clone().requires_grad_()
+        pooled = pool(image)
+        pooled.backward(up)
+        found.append((pooled.detach(), image.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1], atol=1e-13, rtol=1e-13)
 
 
 def test_shapes_of_encoders():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from primacy.agents import graph
 from primacy.plasticity.chain import Chain
 from primacy.tests.support.agent_checks import (
     assert_alone,
@@ -73,6 +74,16 @@ def test_compiled_equals_eager(make):
         compiled.update(*given(eager, (0, 1), step))
     for name, value in eager.state().items():
         torch.testing.assert_close(value, compiled.state()[name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.slow
+def test_a_process_compiles_as_many_agents_as_it_likes():
+    if not graph._apart():
+        pytest.skip("this PyTorch counts the recompilations of all agents together")
+    for width in range(4, 14):
+        one = bc((0, 1), width=width)
+        one.compile()
+        one.update(*given(one, (0, 1), 0))
 
 
 def test_cloning_learns_the_actions():

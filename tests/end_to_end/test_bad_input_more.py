@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from primacy.agents.sac import SAC
 from primacy.runs import cli, data_controller, evaluate_command, experience_import, folder
 from primacy.runs.progress import Progress
 from primacy.tests.support.complaints import complaint
@@ -244,6 +245,22 @@ def test_progress_lines_that_nobody_reads_stop_the_run_in_two_lines(
     said = complaint(capsys, "train", *TINY, "--out", tmp_path / "run")
     assert "nobody reads" in said
     assert "--quiet" in said
+
+
+def test_a_gpu_whose_memory_is_used_up_stops_the_run_in_two_lines_and_the_run_goes_on(
+    capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(SAC, "update", full)
+        said = complaint(capsys, "train", *TINY, "--out", out)
+    assert "the GPU's memory is used up (CUDA out of memory. Tried to allocate 2.00 GiB)" in said
+    assert "--batch-size" in said
+    assert json.loads((out / "status.json").read_text())["state"] == "failed"
+    assert cli.main(["train", *map(str, TINY), "--out", str(out)]) == 0
 
 
 def test_the_commit_is_read_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

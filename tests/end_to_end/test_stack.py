@@ -5,12 +5,15 @@ import json
 import os
 import shutil
 import signal
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from primacy.agents.joint import Joint
+from primacy.agents.sac import SAC
 from primacy.replay.journal import Journal
 from primacy.runs import checkpoint as checkpoints
 from primacy.runs import cli, stack
@@ -175,3 +178,25 @@ def test_a_file_that_is_no_list_of_runs(content: str, tmp_path: Path, capsys):
     path.write_text(content)
     assert cli.main(["stack", str(path)]) == 2
     assert "sweep --lanes remedies" in capsys.readouterr().err
+
+
+def test_all_updates_of_a_stack_are_taken_in_one_thread(tmp_path: Path, monkeypatch):
+    path = write(tmp_path, ("plain", "reset"))
+    update, threads, arms = SAC.update, set(), set()
+
+    def noted(agent: SAC, *given) -> None:
+        threads.add(threading.get_ident())
+        update(agent, *given)
+
+    bring = Joint._bring
+
+    def brought(joint: Joint, index: int, *given) -> None:
+        arms.add(threading.get_ident())
+        bring(joint, index, *given)
+
+    monkeypatch.setattr(SAC, "update", noted)
+    monkeypatch.setattr(Joint, "_bring", brought)
+    assert cli.main(["stack", str(path)]) == 0
+    assert len(threads) == 1
+    assert len(arms) == 2
+    assert not threads & arms

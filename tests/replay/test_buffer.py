@@ -267,3 +267,10 @@ def test_free_memory_counts_caches_that_linux_would_give_up(tmp_path, monkeypatc
     assert buffer.free_bytes(torch.device("cpu")) is None
     meminfo.write_text("MemTotal: 9 kB\nMemFree:  2 kB\nMemAvailable:    7 kB\n")
     assert buffer.free_bytes(torch.device("cpu")) == 7 * 1024
+
+
+def test_free_memory_of_a_gpu_counts_what_pytorch_keeps_for_itself(monkeypatch):
+    kept = [3_000]
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: kept.clear())
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10_000 - sum(kept), 20_000))
+    assert buffer.free_bytes(torch.device("cuda")) == 10_000

@@ -62,3 +62,10 @@ def test_a_compiler_is_the_one_that_is_named_or_any(monkeypatch: pytest.MonkeyPa
     assert found()
     monkeypatch.setenv("PRIMACY_TEST_COMPILER", "no-such-compiler")
     assert not found()
+
+
+@pytest.mark.parametrize("device", NEEDS)
+def test_headers_are_needed_everywhere(device: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(compilation.sysconfig, "get_path", lambda name: "/no/such/folder")
+    absent = [need.name for need in NEEDS[device] if not need.found()]
+    assert "Python.h" in absent

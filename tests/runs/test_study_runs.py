@@ -1,5 +1,6 @@
 """The studies' conditions as commands: what they say is what they run."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from primacy.agents.sac import SACConfig
 from primacy.runs import antmaze, cli, run_command
 from primacy.runs.dmc_quadruped import SCALES, TASKS, conditions
 from primacy.runs.options import as_arguments, parse_train
-from primacy.runs.sweep import Cell, run_cells
+from primacy.runs.sweep import Cell, at_once, run_cells
 from primacy.tests.runs.test_sweep import complaint, put
 
 
@@ -92,3 +93,20 @@ def test_an_offline_phase_has_a_speed():
     assert phase.config.env_steps == 0
     update, step, longest = run_command.speed(phase.config, 0.05)
     assert min(update, step, longest) > 0
+
+
+def test_a_study_on_a_gpu_asks_for_it_in_every_run_and_makes_its_data_without():
+    scale = antmaze.SCALES["smoke"]
+    plain = list(antmaze.conditions("antmaze-umaze-v2", scale, ""))
+    on_gpu = [run_command._on("cuda", cell) for cell in plain]
+    assert {cell.arguments[0] for cell in plain} == {"data", "train", "fork"}
+    for before, cell in zip(plain, on_gpu, strict=True):
+        if before.file:
+            assert cell == before
+            continue
+        assert cell.arguments == (*before.arguments, "--device", "cuda")
+        assert cell.config == replace(before.config, device="cuda")
+        if cell.arguments[0] == "train":
+            assert parse_train([*cell.arguments[1:], "--out", "x"]).run == cell.config
+    assert (at_once(0, on_gpu), at_once(3, on_gpu)) == (1, 3)
+    assert at_once(0, plain) == os.cpu_count()
