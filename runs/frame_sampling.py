@@ -71,11 +71,13 @@ class PrioritisedSampler(FrameSampler):
 
     def _at(self, drawn: Drawn) -> FrameBatch | SequenceBatch:
         n_step, discount = self.agent.horizon()
+        # In one piece, for a GPU stops at each number that is read back.
+        rows = torch.stack((self.agent.alive.double(), n_step.double(), discount), -1).tolist()
         # All seeds that learn share their updates and resets, and so their horizon.
-        lane = int(self.agent.alive.int().argmax())
+        _, steps, factor = next((row for row in rows if row[0]), rows[0])
         returns = Returns(
-            int(n_step[lane]),
-            float(discount[lane]),
+            int(steps),
+            factor,
             self.algorithm.reward_clip or inf,
             self.algorithm.bootstrap_offset,
         )
