@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """The difference A - B with its interval, the probability that A beats B, and each task."""
+    """The difference A - B with its interval, the probability that A beats B, and each task.
+
+    Forks of one run at one step, and a fork and its parent, are compared seed by seed."""
 
     a: tyro.conf.Positional[str]
     """A run folder, a folder of runs of one condition, or a condition's name (see --within)."""
@@ -37,7 +39,8 @@ class CompareOptions:
     bootstrap_seed: int = 0
     """Seed of the bootstrap: the same runs and seed give the same intervals."""
     p_values: bool = False
-    """Give the permutation p-value of each difference too; its interval says more."""
+    """Give the permutation p-value of each difference too, of sides that share no history; its
+    interval says more."""
     reading: tyro.conf.OmitArgPrefixes[ImportOptions] = ImportOptions()
 
 
@@ -95,25 +98,29 @@ def _holds(place: Path, condition: "Condition") -> bool:
 
 
 def _said(a: Side, b: Side, how: "Bootstrap", p_values: bool) -> Iterator[object]:
+    from primacy.runs.report_comparisons import Comparison
     from primacy.runs.report_scores import scores
     from primacy.runs.statistics import AGGREGATES, cautions, difference, improvement, shared_tasks
 
+    paired = a[0] is b[0] and Comparison(*a, b[1], "baseline").paired
     left, right = scores(*a), scores(*b)
     tasks = shared_tasks(left, right)
     left, right = left.only(tasks), right.only(tasks)
     unit = a[0].normaliser.gamma
-    found = {name: difference(left, right, name, how) for name in AGGREGATES}
+    found = {name: difference(left, right, name, how, paired=paired) for name in AGGREGATES}
     yield f"A: {a[1].label} ({_seeds(left)})"
     yield f"B: {b[1].label} ({_seeds(right)})"
     yield f"{_tasks(a[0], tasks)}; {a[0].normaliser.words}; {_method(how)}"
+    if paired:
+        yield "equal seeds share their history up to a fork: differences draw them together"
     yield _aggregates(left, right, found, unit)
-    if p_values:
+    if p_values and not paired:
         yield _p_values(left, right, how)
     yield f"P(A > B): {_shown(improvement(left, right, how), 1.0)}"
     yield _verdict(found["iqm"])
     yield from (f"{caution}." for caution in cautions(left, right))
     if len(tasks) > 1:
-        yield _per_task(left, right, how, unit)
+        yield _per_task(left, right, how, unit, paired)
 
 
 def _seeds(scores: "Scores") -> str:
@@ -158,7 +165,7 @@ def _p_values(a: "Scores", b: "Scores", how: "Bootstrap") -> str:
     return f"permutation p-values of no difference, {how.resamples:,} each: {', '.join(found)}"
 
 
-def _per_task(a: "Scores", b: "Scores", how: "Bootstrap", unit: float) -> object:
+def _per_task(a: "Scores", b: "Scores", how: "Bootstrap", unit: float, paired: bool) -> object:
     from rich.table import Table
 
     from primacy.runs.statistics import difference, evaluate, probability_of_improvement
@@ -168,7 +175,7 @@ def _per_task(a: "Scores", b: "Scores", how: "Bootstrap", unit: float) -> object
     for task in a.tasks:
         left, right = a.only((task,)), b.only((task,))
         values = (f"{unit * float(evaluate(side, 'mean')[0]):.3f}" for side in (left, right))
-        gap = _shown(difference(left, right, "mean", within), unit)
+        gap = _shown(difference(left, right, "mean", within, paired=paired), unit)
         table.add_row(task, *values, gap, f"{probability_of_improvement(left, right):.2f}")
     return table
 

@@ -40,7 +40,7 @@ class Diagnostics:
         """The last interval in which an intervention was measured."""
 
     def claim(self, env_step: int) -> bool:
-        """Whether the intervention at this env step is measured: the first of each interval, to
+        """Whether the interventions at this env step are measured: the first of each interval, to
         bound the cost."""
         interval = env_step // self.parts.config.diagnose_every
         fresh = interval > self.claimed or self.claimed < 0

@@ -31,7 +31,8 @@ class Change(NamedTuple):
 def changes(experiment: Experiment) -> list[Change]:
     """Every diagnostic measured before and after interventions, in order of first appearance.
 
-    `primacy train` measures the first intervention of each --diagnose-every.
+    `primacy train` measures around the first interventions of each --diagnose-every, all that are
+    due at once together.
     """
     import pandas as pd
 

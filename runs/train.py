@@ -4,6 +4,7 @@ any moment."""
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -165,9 +166,9 @@ class Training:
         config, chain = self.config, self.parts.chain
         remedies = switch_remedies(config.at_switch)
         first = len(chain.remedies) - len(remedies)
-        for number, remedy in enumerate(remedies):
-            due = Due(first + number, 0, switch_text(remedy))
-            self._apply(due, f"switch {number}", bool(config.diagnose_every))
+        found = {f"switch {i}": Due(first + i, 0, switch_text(x)) for i, x in enumerate(remedies)}
+        if found:
+            self._apply(found, bool(config.diagnose_every))
         if config.relearn_updates:
             with self._timed("update"):
                 self.learner.learn(config.relearn_updates, self._between_updates)
@@ -209,28 +210,28 @@ class Training:
         """Apply what is due: gradient-step schedules after an update, the others once per env
         step."""
         step, gradient_step = self.env_step, self.learner.gradient_step
-        for due in self.parts.chain.due(
+        found = self.parts.chain.due(
             env_step=step if at_env_step else None,
             gradient_step=gradient_step if updated else None,
             frame=step * self.config.action_repeat if at_env_step else None,
             totals=self.totals,
             frames_per_env_step=self.config.action_repeat,
-        ):
+        )
+        if found:
             measured = self.config.diagnose_every and self.diagnostics.claim(step)
-            self._apply(due, str(due.index), bool(measured))
+            self._apply({str(due.index): due for due in found}, bool(measured))
 
-    def _apply(self, due: Due, key: str, measured: bool) -> None:
-        """One intervention; `key` and its number decide its random numbers."""
+    def _apply(self, found: dict[str, Due], measured: bool) -> None:
+        """Interventions due at once, in order; their keys and numbers decide their random
+        numbers."""
         if measured:
             self._diagnose("before")
-        fire = torch.ones(len(self.config.seeds), dtype=torch.bool)
-        edited = self.parts.chain.apply(
-            due,
-            fire.to(self.config.device) & self.parts.agent.alive,
-            lambda path: self.parts.randomness.generators("intervention", due.event, key, path),
-        )
-        self.parts.agent.on_edit(edited)
-        self._event(due.text, "+".join(sorted(edited)))
+        fire = torch.ones(len(self.config.seeds), dtype=torch.bool).to(self.config.device)
+        for key, due in found.items():
+            draws = partial(self.parts.randomness.generators, "intervention", due.event, key)
+            edited = self.parts.chain.apply(due, fire & self.parts.agent.alive, draws)
+            self.parts.agent.on_edit(edited)
+            self._event(due.text, "+".join(sorted(edited)))
         if measured:
             self._diagnose("after")
 

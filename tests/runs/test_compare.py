@@ -65,6 +65,27 @@ def test_conditions_by_name(capsys, places):
     assert by_name == by_path
 
 
+def test_forks_of_one_run_are_compared_seed_by_seed(capsys, monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("COLUMNS", "150")
+    generator = np.random.default_rng(1)
+    levels = 400 + 100 * generator.standard_normal(5)
+    parent = {"parent": str(tmp_path / "parent"), "at": 500, "seeds": list(range(5))}
+    for name, gain, remedies in (("a", 20, ["reset:every=2000"]), ("b", 0, [])):
+        returns = {s: [v, v + gain + generator.standard_normal()] for s, v in enumerate(levels)}
+        folder = tmp_path / name / "walker-run"
+        write_run(folder, returns, [500, 1000], remedies=remedies, origin={"fork": parent})
+    text = said(capsys, tmp_path / "a", tmp_path / "b", "--p-values")
+    sides = (finals(tmp_path / "a"), finals(tmp_path / "b"))
+    paired, alone = (
+        difference(*sides, "iqm", Bootstrap(resamples=10_000), paired=p) for p in (True, False)
+    )
+    assert float(alone.low[0]) < 0 < float(paired.low[0])
+    assert f"[{float(paired.low[0]):.3f}, {float(paired.high[0]):.3f}]" in text
+    assert "share their history up to a fork" in text
+    assert "A is better" in text
+    assert "permutation" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -1,5 +1,6 @@
 """The batch of the diagnostics resolves the ranks it is for."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 from primacy.agents.sac import SAC, SACConfig
 from primacy.plasticity.contract import Architecture
 from primacy.runs.assembly import assemble
+from primacy.runs.conduct import train
 from primacy.runs.diagnose import FRAME_STATES, Diagnostics, batch_size
+from primacy.runs.options import parse_train
 from primacy.runs.tables import Tables
 from primacy.tests.support import atari_runs
 from primacy.tests.support.sac_pairs import ACTION, OBSERVATION, generators
+from primacy.tests.support.small_runs import SMALL
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,29 @@ def test_frames_are_probed_with_small_and_large_batches(batch: int, tmp_path: Pa
     tables.close()
     lines = (tmp_path / "plasticity.csv").read_text().splitlines()
     assert sum(",grad_norm," in line for line in lines) == 2
+
+
+def test_what_is_due_at_once_is_measured_around_all_of_it(tmp_path: Path):
+    out = tmp_path / "run"
+    remedies = (
+        "reset:every=120,unit=env_steps,networks=critic",
+        "shrink-perturb:every=120,unit=env_steps,networks=actor",
+    )
+    run = parse_train([*SMALL, "--remedies", *remedies, "--out", str(out)]).run
+    assert train(run, out, quiet=True) == 0
+    with (out / "plasticity.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["phase"] in ("before", "after")]
+    assert {row["env_step"] for row in rows} == {"120", "240"}
+    for network in ("critic", "actor"):
+        norms = [
+            [
+                float(row["value"])
+                for row in rows
+                if (row["network"], row["metric"], row["layer"]) == (network, "weight_norm", layer)
+                and (row["env_step"], row["phase"], row["seed"]) == ("120", phase, "0")
+            ]
+            for layer in (f"{network}.0",)
+            for phase in ("before", "after")
+        ]
+        assert [len(found) for found in norms] == [1, 1], network
+        assert norms[0] != norms[1], network
