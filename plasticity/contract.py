@@ -119,14 +119,26 @@ class SelectionError(ValueError):
         self.hint = hint
 
 
+NETWORKS = ("critic", "value", "actor", "temperature")
+"""Names that networks of some agent have."""
+
+
 def select_networks(
     networks: Mapping[str, PlasticNetwork], names: Sequence[str]
 ) -> list[PlasticNetwork]:
-    """The networks of these names; ("all",) is all of them, in the agent's order."""
+    """The networks of these names, in the agent's order; ("all",) is all of them.
+
+    Of several names, those that only other agents have are passed over: critic+actor is the critic
+    of an agent that learns values alone.
+
+    Raises:
+        SelectionError: a name that no agent has, or none that this one has.
+    """
     if tuple(names) == ("all",):
         return list(networks.values())
     for name in names:
-        if name not in networks:
+        others = name in NETWORKS and not networks.keys().isdisjoint(names)
+        if name not in networks and not others:
             raise SelectionError(
                 f"field networks: the agent has no network {name!r}",
                 f"name some of {', '.join(networks)}, or all",

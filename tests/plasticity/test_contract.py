@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from primacy.plasticity.contract import PlasticNetwork, SelectionError, select_networks
 from primacy.plasticity.remedies import REMEDIES, parse
 from primacy.tests.support.plasticity_subjects import (
     AGENTS,
@@ -120,3 +121,14 @@ def test_a_pull_on_one_network_leaves_the_others_alone(name):
     assert not torch.equal(one["critic.1.weight"], two["critic.1.weight"])
     assert torch.equal(one["temperature.value"], two["temperature.value"])
     assert torch.equal(one["actor.1.weight"], two["actor.1.weight"])
+
+
+def test_an_agent_has_of_several_networks_those_that_it_has():
+    critic, actor = (PlasticNetwork(name, (), lambda name: None) for name in ("critic", "actor"))
+    alone, both = {"critic": critic}, {"critic": critic, "actor": actor}
+    assert select_networks(alone, ("critic", "actor")) == [critic]
+    assert select_networks(both, ("actor", "critic")) == [critic, actor]
+    for names, wrong in ((("actor",), "actor"), (("critic", "actr"), "actr"), (("q",), "q")):
+        with pytest.raises(SelectionError, match=f"has no network '{wrong}'") as error:
+            select_networks(alone, names)
+        assert error.value.hint == "name some of critic, or all"

@@ -147,8 +147,8 @@ ALONE = {"bc": "actor", "sr-spr": "critic"}
 
 
 def suited(kind: str, remedy: Any) -> Any:
-    """The remedy, for an agent that has one network alone."""
-    if kind not in ALONE or remedy.networks == ("all",):
+    """The remedy; for the one network of an agent that has no more where it names another one."""
+    if kind not in ALONE or {"all", ALONE[kind]} & set(remedy.networks):
         return remedy
     followed = kind != "bc" or not hasattr(remedy, "shadow")
     without_target = {} if followed else {"shadow": "own", "decay": 0.5}
